@@ -1,0 +1,150 @@
+package fairway
+
+import "time"
+
+// Node is a Kubernetes node as the API server shows it.
+type Node struct {
+	Name       string
+	UID        string
+	ProviderID string
+	Zone       string
+	Labels     map[string]string
+	// Annotations holds only those that Fairway or the node protocol of
+	// contract 5.1 writes.
+	Annotations   map[string]string
+	Taints        []Taint
+	Unschedulable bool
+	// Ready is the kubelet's Ready condition; ReadySince is when it last changed.
+	Ready      bool
+	ReadySince time.Time
+	CreatedAt  time.Time
+	// Allocatable resources: millicores, bytes, number of pods.
+	CPU, Memory, Pods int64
+	// VolumesAttached is the number of volumes that are attached or still
+	// being detached.
+	VolumesAttached int
+	KubeletVersion  string
+}
+
+// Pod is a pod as far as rolling nodes is concerned.
+type Pod struct {
+	Namespace, Name, UID string
+	Node                 string // "" while it is not scheduled
+	Labels               map[string]string
+	OwnerKind            string // of the controlling owner; "" for none
+	OwnerName            string
+	Ready                bool
+	Deleting             bool // has a deletion timestamp
+	Finished             bool // phase Succeeded or Failed
+	Mirror               bool // a static pod's mirror
+	Critical             bool // priority class system-*-critical
+	CreatedAt            time.Time
+	// CPU and Memory are the sums of the containers' requests (millicores, bytes).
+	CPU, Memory int64
+	// VolumeZone is the zone that a bound volume ties the pod to; "" for none.
+	VolumeZone string
+}
+
+// Budget is a PodDisruptionBudget as its controller last computed it.
+type Budget struct {
+	Namespace, Name    string
+	DisruptionsAllowed int
+	CurrentHealthy     int
+	DesiredHealthy     int
+	ExpectedPods       int
+	// PodUIDs are the pods that the selector covers.
+	PodUIDs []string
+	// Generation and ObservedGeneration are equal when the numbers are fresh.
+	Generation, ObservedGeneration int64
+}
+
+// InstanceState is where an instance of a cloud group stands.
+type InstanceState string
+
+// The states of an instance.
+const (
+	InstancePending     InstanceState = "Pending"
+	InstanceInService   InstanceState = "InService"
+	InstanceTerminating InstanceState = "Terminating"
+	InstanceTerminated  InstanceState = "Terminated"
+)
+
+// Instance is a machine of a cloud group.
+type Instance struct {
+	ID         string
+	Pool       string
+	Zone       string
+	Generation string // what it was made from; compare with the group's
+	State      InstanceState
+	Protected  bool // from scale-in
+	NodeName   string
+	ProviderID string
+	LaunchedAt time.Time
+	// InServiceAt is when the group began to count the instance as in service;
+	// zero when it is not, or the cloud does not say.
+	InServiceAt time.Time
+}
+
+// Group is the cloud's group of instances behind a node pool.
+type Group struct {
+	Pool              string
+	Min, Max, Desired int
+	Generation        string // what new instances are made from
+	Zones             []string
+	Tags              map[string]string
+	// Refusals are the cloud's newest reasons not to launch; empty when it launches.
+	Refusals []string
+}
+
+// The marks that Fairway sets on nodes (contract 5.1, interfaces.md).
+const (
+	LabelLifecycleStatus = "lifecycle-status"
+	LifecycleReady       = "ready"
+	LifecyclePending     = "decommission-pending"
+	LifecycleDraining    = "draining"
+
+	TaintDecommission      = "decommission-pending"
+	TaintDecommissionValue = "rolling-upgrade"
+
+	AnnotationDrainStart = "cluster-lifecycle-manager.zalando.org/drain-start"
+	// AnnotationMarks is JSON {mark: update id}: who set which mark.
+	AnnotationMarks = "fairway.dev/marks"
+	// AnnotationQuarantine says since when and why a node is left alone: "RFC3339 reason".
+	AnnotationQuarantine = "fairway.dev/quarantine"
+	// LabelExcludeLB takes a node out of load balancers before its pods go
+	// (a well-known label of Kubernetes).
+	LabelExcludeLB = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+	// TagRollBase is the tag on a cloud group that keeps the desired size from
+	// before a roll while the roll is under way.
+	TagRollBase = "fairway.dev/roll-base"
+)
+
+// The names of marks in AnnotationMarks.
+const (
+	MarkTaint      = "taint"
+	MarkStatus     = "lifecycle-status"
+	MarkCordon     = "cordon"
+	MarkDrainStart = "drain-start"
+	MarkExcludeLB  = "exclude-lb"
+	MarkQuarantine = "quarantine"
+)
+
+// NodeMarks is a wished state of the marks on a node; nil fields are left alone.
+type NodeMarks struct {
+	// UpdateID owns every mark that is set by this change.
+	UpdateID string
+	// Status is the lifecycle-status label; "ready" disowns it.
+	Status *string
+	// TaintEffect sets the decommission taint with that effect; "" removes it.
+	TaintEffect *string
+	// Cordoned sets or clears spec.unschedulable. Clearing touches only a
+	// cordon that Fairway owns.
+	Cordoned *bool
+	// DrainStart sets the annotation unless a valid one is there; zero removes it.
+	DrainStart *time.Time
+	// ExcludeLB sets or removes the load balancer label.
+	ExcludeLB *bool
+	// Quarantine is the text of the annotation; "" removes it.
+	Quarantine *string
+}

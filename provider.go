@@ -1,0 +1,109 @@
+package fairway
+
+import (
+	"context"
+	"io/fs"
+	"time"
+)
+
+// ConfigSource is where the configuration of clusters comes from.
+// Implementations are safe for concurrent use.
+type ConfigSource interface {
+	// Name is the name that the source was configured with.
+	Name() string
+	// Refresh brings the local copy up to date.
+	Refresh(ctx context.Context) error
+	// Resolve returns the revision that a channel stands at. CodeNotFound with
+	// a hint that names the nearest channel when there is none.
+	Resolve(ctx context.Context, channel string) (string, error)
+	// Open returns the files of a revision. The file system reads from the
+	// local copy and stays valid after later refreshes.
+	Open(ctx context.Context, revision string) (fs.FS, error)
+	// Promote moves a channel forward to a revision. CodeConflict when the
+	// channel is not an ancestor of the revision.
+	Promote(ctx context.Context, channel, revision string) error
+}
+
+// ApplyResult is what applying one object did.
+type ApplyResult struct {
+	Ref    ObjectRef
+	Action Action
+}
+
+// EvictResult is the API server's answer to an eviction.
+type EvictResult string
+
+// The answers to an eviction.
+const (
+	// Evicted: the pod is going away.
+	Evicted EvictResult = "evicted"
+	// EvictGone: the pod was gone already, or another of the same name is there (404, 409).
+	EvictGone EvictResult = "gone"
+	// EvictRefused: a budget does not allow it now (429, or two budgets on one pod).
+	EvictRefused EvictResult = "refused"
+)
+
+// Workloads is what runs in a cluster as far as rolling nodes is concerned,
+// read afresh from the API server.
+type Workloads struct {
+	Nodes   []Node
+	Pods    []Pod
+	Budgets []Budget
+}
+
+// Kubernetes is the API of one cluster. Errors carry CodeUnavailable when the
+// API server cannot be reached or asks to slow down, CodeInvalid when it
+// rejects an object, CodeForbidden, CodeConflict and CodeNotFound as it says.
+// Implementations are safe for concurrent use.
+type Kubernetes interface {
+	// Healthy returns nil when the API server says that it is ready.
+	Healthy(ctx context.Context) error
+	// ServerVersion returns the API server's git version, "v1.36.3".
+	ServerVersion(ctx context.Context) (string, error)
+	// Apply makes an object so by server-side apply.
+	Apply(ctx context.Context, o Object) (ApplyResult, error)
+	// Health returns the health of a live object, judged for its newest generation.
+	Health(ctx context.Context, ref ObjectRef) (ObjectHealth, error)
+	// Delete carries out one deletion and returns what was deleted; not found is success.
+	Delete(ctx context.Context, d Deletion) ([]ObjectRef, error)
+	// Workloads reads nodes, pods and budgets.
+	Workloads(ctx context.Context) (*Workloads, error)
+	// Mark changes the marks on a node and writes only when something differs.
+	// CodeNotFound when the node is gone.
+	Mark(ctx context.Context, node string, m NodeMarks) error
+	// Evict asks for the eviction of the pod with exactly that UID. The text
+	// is the API server's reason when it refuses.
+	Evict(ctx context.Context, p Pod) (EvictResult, string, error)
+	// HoldLease takes or renews the lease that makes holder the only manager
+	// of the cluster for ttl. CodePrecondition when another holds it.
+	HoldLease(ctx context.Context, holder string, ttl time.Duration) error
+	// ReleaseLease gives the lease back when holder has it.
+	ReleaseLease(ctx context.Context, holder string) error
+}
+
+// Cloud makes and ends the machines of one cluster. Errors carry
+// CodeUnavailable when throttled or out of reach. Implementations are safe for
+// concurrent use; all calls can be repeated.
+type Cloud interface {
+	// EnsurePool makes group and launch template of a pool so and replaces
+	// nothing. The desired size of a group that exists is only moved into
+	// min..max.
+	EnsurePool(ctx context.Context, spec PoolSpec) (*Group, error)
+	Groups(ctx context.Context) ([]Group, error)
+	// Instances returns all but the terminated ones.
+	Instances(ctx context.Context) ([]Instance, error)
+	// SetDesired sets the desired size and, when base > 0, the tag
+	// TagRollBase with it in the same call; base 0 removes the tag.
+	SetDesired(ctx context.Context, pool string, desired, base int) error
+	// Terminate ends an instance; with decrement the group shrinks by one,
+	// otherwise the cloud launches another.
+	Terminate(ctx context.Context, instanceID string, decrement bool) error
+	Protect(ctx context.Context, instanceID string, protected bool) error
+}
+
+// Provider gives access to clusters of one kind.
+type Provider interface {
+	// Connect returns the APIs of a cluster. CodeUnavailable while the
+	// cluster cannot be reached yet.
+	Connect(ctx context.Context, c *Cluster) (Kubernetes, Cloud, error)
+}

@@ -1,0 +1,112 @@
+package fairway
+
+import (
+	"context"
+	"time"
+)
+
+// ClusterFilter selects clusters; empty fields select all, set ones are
+// combined with AND.
+type ClusterFilter struct {
+	Alias, APIServerURL, Channel, Environment, InfrastructureAccount string
+	LifecycleStatus, LocalID, Provider, Region, CostCenter           string
+	CriticalityLevel                                                 *int32
+}
+
+// ClusterUpdate changes a cluster; nil fields are left alone. Status is
+// replaced as a whole, ConfigItems and NodePools likewise.
+type ClusterUpdate struct {
+	Alias, InfrastructureAccount, LocalID, APIServerURL *string
+	Channel, Environment, Provider, Region              *string
+	CriticalityLevel                                    *int32
+	LifecycleStatus                                     *LifecycleStatus
+	ConfigItems                                         *map[string]string
+	NodePools                                           *[]NodePool
+	Status                                              *ClusterStatus
+	// Owner and AccountName are what a registry file says; the REST API never
+	// sets them.
+	Owner, AccountName *string
+	// Origin replaces the cluster's Origin; when nil, the entries of the fields
+	// that this update gives are dropped.
+	Origin *map[string]string
+}
+
+// Registry is the fleet's memory of its clusters. Methods return CodeNotFound
+// for what does not exist and CodeConflict for what exists already; they are
+// safe for concurrent use.
+type Registry interface {
+	// Clusters returns the clusters by creation time, oldest first.
+	Clusters(ctx context.Context, filter ClusterFilter) ([]Cluster, error)
+	Cluster(ctx context.Context, id string) (*Cluster, error)
+	// FindCluster takes an id, an alias or a local id; an ambiguous one is CodeInvalid.
+	FindCluster(ctx context.Context, name string) (*Cluster, error)
+	CreateCluster(ctx context.Context, c *Cluster) error
+	UpdateCluster(ctx context.Context, id string, u ClusterUpdate) (*Cluster, error)
+	// DeleteCluster refuses with CodeInvalid what is not decommissioned.
+	DeleteCluster(ctx context.Context, id string) error
+	SetConfigItem(ctx context.Context, id, key, value string) error
+	DeleteConfigItem(ctx context.Context, id, key string) error
+	// PutNodePool creates or replaces the pool of that name.
+	PutNodePool(ctx context.Context, id string, p NodePool) error
+	DeleteNodePool(ctx context.Context, id, pool string) error
+	Accounts(ctx context.Context) ([]InfrastructureAccount, error)
+	PutAccount(ctx context.Context, a InfrastructureAccount) error
+}
+
+// UpdateFilter selects updates; empty fields select all.
+type UpdateFilter struct {
+	ClusterID, RolloutID string
+	// Active selects those that are not over.
+	Active bool
+	// Newest selects only the newest update of each cluster.
+	Newest bool
+	// Limit is the largest number returned, newest first; 0 means 100.
+	Limit int
+}
+
+// Journal is the memory of updates and rollouts.
+type Journal interface {
+	// CreateUpdate stores a new update. CodeConflict when the cluster already
+	// has one that is not over.
+	CreateUpdate(ctx context.Context, u *Update) error
+	Update(ctx context.Context, id string) (*Update, error)
+	// Updates returns the newest first.
+	Updates(ctx context.Context, filter UpdateFilter) ([]Update, error)
+	SaveUpdate(ctx context.Context, u *Update) error
+	// Steps returns the steps of an update in order of their start.
+	Steps(ctx context.Context, updateID string) ([]Step, error)
+	// SaveStep creates or replaces the step of that name.
+	SaveStep(ctx context.Context, s *Step) error
+
+	CreateRollout(ctx context.Context, r *Rollout) error
+	Rollout(ctx context.Context, id string) (*Rollout, error)
+	// Rollouts returns the newest first; channel "" means all, limit 0 means 100.
+	Rollouts(ctx context.Context, channel string, limit int) ([]Rollout, error)
+	SaveRollout(ctx context.Context, r *Rollout) error
+
+	// Revision returns the newest revision seen on a channel, CodeNotFound when none was.
+	Revision(ctx context.Context, channel string) (*Revision, error)
+	SaveRevision(ctx context.Context, r Revision) error
+
+	Inventory(ctx context.Context, clusterID string) ([]InventoryItem, error)
+	// SetInventory replaces the inventory of a cluster.
+	SetInventory(ctx context.Context, clusterID string, items []InventoryItem) error
+
+	// AppendEvent stores an event and sets its Seq.
+	AppendEvent(ctx context.Context, e *Event) error
+	// Events returns events with Seq > after in order; clusterID "" means all, limit 0 means 500.
+	Events(ctx context.Context, clusterID string, after int64, limit int) ([]Event, error)
+}
+
+// Store is everything that is remembered outside the clusters themselves.
+type Store interface {
+	Registry
+	Journal
+	// Instance returns a random id that was made with the store; it names this
+	// installation in leases, also after a restart.
+	Instance(ctx context.Context) (string, error)
+	Close() error
+}
+
+// Clock returns the present time; services take one so that tests can set it.
+type Clock func() time.Time
