@@ -1,0 +1,60 @@
+# The two commands that matter: `make demo` and `make test`. `make help` lists all.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+CACHE   ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fairway
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/fairwayhq/fairway/internal/surface/cli.version=$(VERSION)
+# The control plane takes minutes to build, so it is kept in the user's cache
+# under a name that changes with everything it is made from.
+LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube -name '*.go' -not -name '*_test.go' | LC_ALL=C sort) | sha256sum | cut -c1-16)
+LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
+export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
+
+.PHONY: help demo test check bench ui gen clean build localkube needs
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+needs:
+	@for tool in $(GO) git; do command -v $$tool >/dev/null || { \
+		echo "error: $$tool is needed and not found in PATH" >&2; \
+		echo "hint: install it, on Debian: sudo apt-get install $${tool/go/golang-go}" >&2; exit 1; }; done
+
+build: needs ## build bin/fairway
+	@mkdir -p bin
+	@[ -d "$$($(GO) env GOCACHE)" ] || echo "building fairway for the first time on this machine, about two minutes on two cores" >&2
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
+
+localkube: needs ## build the local control plane (minutes the first time, then cached)
+	@if [ ! -x "$(LOCALKUBE)" ]; then mkdir -p "$(CACHE)" && ./localkube/build.sh "$(LOCALKUBE)"; fi
+
+demo: build localkube ## bring up a fleet on this machine and carry a change through it (ARGS="--keep")
+	@bin/fairway demo $(ARGS)
+
+check: needs ## formatting, vet and the quick tests, in seconds
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) test -short . ./internal/archtest ./internal/pure/... ./internal/surface/...
+
+test: needs localkube ## everything that CI runs: unit, property, real control planes, the demo, the kill tests
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	cd localkube && $(GO) vet ./...
+	$(GO) test -timeout 40m -p 2 ./...
+	cd localkube && $(GO) test -timeout 20m ./...
+
+bench: build localkube ## print the figures: start and memory of a control plane, commit to first write, the roll of 30 nodes
+	cd localkube && $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./internal/app/...
+
+gen: needs ## write generated files anew
+	$(GO) run ./cmd/fairway server openapi > docs/openapi.json
+
+ui: ## there is no web interface yet; says where the API is
+	@echo "this version has no web interface; a running server answers the API below /api/v1, described at /openapi.json"
+
+clean: ## remove what was built here (the cache of control planes stays in $(CACHE))
+	rm -rf bin

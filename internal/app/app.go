@@ -1,0 +1,276 @@
+// Package app joins everything: it is the only place that knows all rooms.
+//
+//	a, err := app.New(ctx, app.Options{DataDir: dir, ConfigSources: []string{"main:git:" + url}})
+//	err = a.Start(ctx)
+//	fmt.Println(a.Addr())
+//	err = a.Stop(ctx)
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
+	"github.com/fairwayhq/fairway/internal/adapter/kube"
+	"github.com/fairwayhq/fairway/internal/adapter/local"
+	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
+	"github.com/fairwayhq/fairway/internal/engine/deliver"
+	"github.com/fairwayhq/fairway/internal/engine/update"
+	"github.com/fairwayhq/fairway/internal/engine/work"
+	"github.com/fairwayhq/fairway/internal/surface/httpapi"
+)
+
+// Options say what a server is made of.
+type Options struct {
+	// DataDir holds the databases, the mirror and server.json; it is made when missing.
+	DataDir string
+	// Listen is the address of the API; "" means 127.0.0.1:8080. Only
+	// loopback addresses are accepted, as there is no TLS yet.
+	Listen string
+	// ConfigSources has the one source, as NAME:git:URL or NAME:dir:PATH.
+	ConfigSources []string
+	// RegistryFile is imported when its content changes; "" means none.
+	RegistryFile string
+	// Soak overrides the soak of fairway.yaml; 0 does not.
+	Soak time.Duration
+	// Poll is how often source and registry are looked at; 0 means 10 s.
+	Poll time.Duration
+	// StaticTokens are NAME=ROLE:TOKEN; one more is always made and stored in DataDir.
+	StaticTokens []string
+	// Version is what the API says of the program.
+	Version string
+	Log     *slog.Logger
+	Now     fairway.Clock // nil means time.Now
+}
+
+// App is a server as a value.
+type App struct {
+	Options
+	store    fairway.Store
+	queue    *work.Queue
+	source   fairway.ConfigSource
+	updater  *update.Updater
+	listener net.Listener
+	server   *http.Server
+	stops    []stop
+	failed   chan error
+}
+
+// stop is one named thing to undo, last in, first out.
+type stop struct {
+	name string
+	do   func(context.Context) error
+}
+
+// New makes everything that a server needs and starts nothing. What was made
+// is undone when something fails.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &App{Options: o, failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := os.MkdirAll(a.DataDir, 0o700); err != nil {
+		return nil, fairway.Errorf(fairway.CodeUnavailable, "make data folder %s: %w", a.DataDir, err).
+			WithHint("choose another folder with --data, or make this one writable")
+	}
+	if a.DataDir, err = filepath.Abs(a.DataDir); err != nil {
+		return nil, err
+	}
+	if err := a.lock(); err != nil {
+		return nil, err
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.listen(ctx)
+}
+
+// open opens store, source and queue.
+func (a *App) open(ctx context.Context) error {
+	store, err := sqlstore.Open(ctx, filepath.Join(a.DataDir, "fairway.db"), a.Now)
+	if err != nil {
+		return err
+	}
+	a.store = store
+	a.onStop("store", func(context.Context) error { return store.Close() })
+	if a.source, err = a.openSource(ctx); err != nil {
+		return err
+	}
+	holder, err := store.Instance(ctx)
+	if err != nil {
+		return err
+	}
+	kubes := func(path string, _ *fairway.Cluster) (fairway.Kubernetes, error) {
+		k, err := kube.New(kube.Options{Kubeconfig: path, Log: a.Log})
+		if err != nil {
+			return nil, err
+		}
+		return k, nil
+	}
+	fail := newFailpoints(a.Log)
+	provider := fail.provider(local.New(local.Options{DataDir: a.DataDir, Log: a.Log, NewKubernetes: kubes}))
+	a.source = fail.source(a.source)
+	a.updater = update.New(update.Options{
+		Store: a.store, Source: a.source, Holder: "fairway-" + holder, Log: a.Log, Now: a.Now,
+		Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider},
+	})
+	deliverer := deliver.New(deliver.Options{
+		Store: a.store, Source: a.source, Soak: a.Soak, Poll: a.Poll, Log: a.Log, Now: a.Now,
+		Health: func(ctx context.Context, clusterID string) (bool, time.Time, string) {
+			h := a.updater.Health(ctx, clusterID)
+			return h.OK, h.At, h.Message
+		},
+		Update:  func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.ClusterUpdate, id) },
+		Rollout: func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.RolloutAdvance, id) },
+	})
+	a.queue, err = work.Open(ctx, work.Options{Path: filepath.Join(a.DataDir, "jobs.db"), Log: a.Log, Handlers: map[work.Kind]work.Handler{
+		work.ClusterUpdate:  a.updater.Run,
+		work.RolloutAdvance: deliverer.Advance,
+		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) { return deliverer.Refresh(ctx) },
+		work.MarksSweep:     a.sweep,
+	}})
+	if err != nil {
+		return err
+	}
+	a.onStop("job queue", a.queue.Stop)
+	return nil
+}
+
+// openSource opens the one config source.
+func (a *App) openSource(ctx context.Context) (fairway.ConfigSource, error) {
+	if len(a.ConfigSources) == 0 {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "no config source is given").
+			WithHint("pass --config-source NAME:git:URL or --config-source NAME:dir:PATH")
+	}
+	if len(a.ConfigSources) > 1 {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "%d config sources are given; this version takes one", len(a.ConfigSources)).
+			WithHint("keep one --config-source")
+	}
+	o, err := gitrepo.ParseSource(a.ConfigSources[0])
+	if err != nil {
+		return nil, err
+	}
+	o.Dir, o.Log = filepath.Join(a.DataDir, "config.git"), a.Log
+	return gitrepo.Open(ctx, o)
+}
+
+// sweepEvery is how often orphaned marks are looked for; they must be gone
+// five minutes after a manager runs again (design.md rule 7).
+const sweepEvery = time.Minute
+
+func (a *App) sweep(ctx context.Context, clusterID string) (time.Duration, error) {
+	if _, err := a.updater.Sweep(ctx, clusterID); err != nil && fairway.ErrorCode(err) != fairway.CodeUnavailable {
+		return 0, err
+	}
+	return sweepEvery, nil
+}
+
+// listen opens the API's port and says where it is in server.json.
+func (a *App) listen(ctx context.Context) error {
+	address := a.Listen
+	if address == "" {
+		address = "127.0.0.1:8080"
+	}
+	if err := loopback(address); err != nil {
+		return err
+	}
+	tokens, err := a.tokens()
+	if err != nil {
+		return err
+	}
+	var config net.ListenConfig
+	if a.listener, err = config.Listen(ctx, "tcp", address); err != nil {
+		return fairway.Errorf(fairway.CodeUnavailable, "listen on %s: %w", address, err).
+			WithHint("another program may use the port: choose another with --listen, or 127.0.0.1:0 for any free one")
+	}
+	a.onStop("listener", func(context.Context) error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	a.server = &http.Server{
+		Handler:           httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Tokens: tokens}),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// Start begins to serve and to work; it returns when both have begun.
+func (a *App) Start(ctx context.Context) error {
+	if a.RegistryFile != "" {
+		if err := a.importRegistry(ctx); err != nil {
+			return err
+		}
+		a.watchRegistry(ctx)
+	}
+	if err := a.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := a.queue.Enqueue(ctx, work.ChannelRefresh, "all"); err != nil {
+		return err
+	}
+	if err := a.sweepAll(ctx); err != nil {
+		return err
+	}
+	go func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serve API on %s: %w", a.Addr(), err)
+		}
+	}()
+	a.onStop("API", func(ctx context.Context) error { return a.server.Shutdown(ctx) })
+	return a.writeServerFile()
+}
+
+// sweepAll asks for a sweep of every cluster, so that what a dead manager left
+// behind is found soon after the next one runs.
+func (a *App) sweepAll(ctx context.Context) error {
+	clusters, err := a.store.Clusters(ctx, fairway.ClusterFilter{})
+	if err != nil {
+		return err
+	}
+	for _, c := range clusters {
+		if err := a.queue.Enqueue(ctx, work.MarksSweep, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Addr returns the address that the API listens on.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Failed delivers the error that ended serving, if any did.
+func (a *App) Failed() <-chan error { return a.failed }
+
+func (a *App) onStop(name string, do func(context.Context) error) {
+	a.stops = append(a.stops, stop{name, do})
+}
+
+// Stop undoes Start and New in reverse order and returns all errors. It is
+// idempotent and works on an App that New made only half.
+func (a *App) Stop(ctx context.Context) error {
+	var problems []error
+	for len(a.stops) > 0 {
+		last := a.stops[len(a.stops)-1]
+		a.stops = a.stops[:len(a.stops)-1]
+		if err := last.do(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("stop %s: %w", last.name, err))
+		}
+	}
+	return errors.Join(problems...)
+}

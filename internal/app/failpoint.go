@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// failpoints kill this process right before or right after a write to the
+// outside, so that tests can show that another process goes on from there.
+//
+// They are off unless the environment variable FAIRWAY_FAILPOINTS names a
+// folder. A file "<write>.before" or "<write>.after" in it arms one: reaching
+// it removes the file and kills the process as "kill -9" would.
+type failpoints struct{ dir string }
+
+// FailpointNames are the writes that can be died at; each has a before and an
+// after. "lease" is the write that takes or renews the lease.
+var FailpointNames = []string{
+	"lease", "apply", "delete", "mark", "evict",
+	"ensure-pool", "set-desired", "terminate", "protect",
+	"promote",
+}
+
+func newFailpoints(log *slog.Logger) failpoints {
+	dir := os.Getenv("FAIRWAY_FAILPOINTS")
+	if dir != "" {
+		log.Warn("failpoints are on; this process may kill itself", "folder", dir)
+	}
+	return failpoints{dir}
+}
+
+// around runs a write between its two failpoints.
+func (f failpoints) around(name string, write func()) {
+	if f.dir == "" {
+		write()
+		return
+	}
+	f.reach(name + ".before")
+	write()
+	f.reach(name + ".after")
+}
+
+func (f failpoints) reach(point string) {
+	// Removing is atomic: of two goroutines only one dies for one file.
+	if os.Remove(filepath.Join(f.dir, point)) == nil {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // cannot fail for oneself
+		select {}
+	}
+}
+
+func (f failpoints) provider(p fairway.Provider) fairway.Provider {
+	if f.dir == "" {
+		return p
+	}
+	return failProvider{p, f}
+}
+
+func (f failpoints) source(s fairway.ConfigSource) fairway.ConfigSource {
+	if f.dir == "" {
+		return s
+	}
+	return failSource{s, f}
+}
+
+type failSource struct {
+	fairway.ConfigSource
+	fail failpoints
+}
+
+func (s failSource) Promote(ctx context.Context, channel, revision string) (err error) {
+	s.fail.around("promote", func() { err = s.ConfigSource.Promote(ctx, channel, revision) })
+	return err
+}
+
+type failProvider struct {
+	fairway.Provider
+	fail failpoints
+}
+
+func (p failProvider) Connect(ctx context.Context, c *fairway.Cluster) (fairway.Kubernetes, fairway.Cloud, error) {
+	k, cloud, err := p.Provider.Connect(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return failKubernetes{k, p.fail}, failCloud{cloud, p.fail}, nil
+}
+
+type failKubernetes struct {
+	fairway.Kubernetes
+	fail failpoints
+}
+
+func (k failKubernetes) Apply(ctx context.Context, o fairway.Object) (r fairway.ApplyResult, err error) {
+	k.fail.around("apply", func() { r, err = k.Kubernetes.Apply(ctx, o) })
+	return r, err
+}
+
+func (k failKubernetes) Delete(ctx context.Context, d fairway.Deletion) (r []fairway.ObjectRef, err error) {
+	k.fail.around("delete", func() { r, err = k.Kubernetes.Delete(ctx, d) })
+	return r, err
+}
+
+func (k failKubernetes) Mark(ctx context.Context, node string, m fairway.NodeMarks) (err error) {
+	k.fail.around("mark", func() { err = k.Kubernetes.Mark(ctx, node, m) })
+	return err
+}
+
+func (k failKubernetes) Evict(ctx context.Context, p fairway.Pod) (r fairway.EvictResult, why string, err error) {
+	k.fail.around("evict", func() { r, why, err = k.Kubernetes.Evict(ctx, p) })
+	return r, why, err
+}
+
+func (k failKubernetes) HoldLease(ctx context.Context, holder string, ttl time.Duration) (err error) {
+	k.fail.around("lease", func() { err = k.Kubernetes.HoldLease(ctx, holder, ttl) })
+	return err
+}
+
+type failCloud struct {
+	fairway.Cloud
+	fail failpoints
+}
+
+func (c failCloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (g *fairway.Group, err error) {
+	c.fail.around("ensure-pool", func() { g, err = c.Cloud.EnsurePool(ctx, spec) })
+	return g, err
+}
+
+func (c failCloud) SetDesired(ctx context.Context, pool string, desired, base int) (err error) {
+	c.fail.around("set-desired", func() { err = c.Cloud.SetDesired(ctx, pool, desired, base) })
+	return err
+}
+
+func (c failCloud) Terminate(ctx context.Context, instanceID string, decrement bool) (err error) {
+	c.fail.around("terminate", func() { err = c.Cloud.Terminate(ctx, instanceID, decrement) })
+	return err
+}
+
+func (c failCloud) Protect(ctx context.Context, instanceID string, protected bool) (err error) {
+	c.fail.around("protect", func() { err = c.Cloud.Protect(ctx, instanceID, protected) })
+	return err
+}

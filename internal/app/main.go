@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/fairwayhq/fairway/internal/app/demo"
+	"github.com/fairwayhq/fairway/internal/surface/cli"
+)
+
+// stopTime is how long an orderly end may take.
+const stopTime = 15 * time.Second
+
+// Main runs the command line and returns the exit code. The first SIGINT or
+// SIGTERM asks for an orderly end.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	command := cli.New(functions(stdout, stderr))
+	command.SetArgs(args)
+	command.SetIn(stdin)
+	command.SetOut(stdout)
+	command.SetErr(stderr)
+	return cli.Report(stderr, command.ExecuteContext(ctx))
+}
+
+func functions(stdout, stderr io.Writer) cli.Functions {
+	return cli.Functions{
+		Server: func(ctx context.Context, o cli.ServerOptions) error { return serve(ctx, o, stderr) },
+		Demo: func(ctx context.Context, o cli.DemoOptions) error {
+			_, err := demo.Run(ctx, demo.Options{
+				DataDir: o.DataDir, Clusters: o.Clusters, Change: o.Change, Keep: o.Keep, Output: o.Output,
+				Localkube: o.Localkube, Stdout: stdout, Stderr: stderr, Log: logger(stderr, false),
+			})
+			return err
+		},
+		Watch: func(ctx context.Context, o cli.WatchOptions) error {
+			return demo.Watch(ctx, demo.WatchOptions{DataDir: o.DataDir, Clusters: o.Clusters, Log: logger(stderr, false)})
+		},
+		Stdout: stdout, Stderr: stderr,
+	}
+}
+
+// serve runs a server until it is asked to end or cannot go on.
+func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
+	log := logger(stderr, o.Debug)
+	a, err := New(ctx, Options{
+		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, RegistryFile: o.RegistryFile,
+		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: cli.Version().Version, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	err = a.Start(ctx)
+	if err == nil {
+		log.Info("fairway server is running", "address", "http://"+a.Addr(), "data", a.DataDir)
+		select {
+		case <-ctx.Done():
+			log.Info("stopping; updates under way go on when a server runs again")
+		case err = <-a.Failed():
+		}
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if stopped := a.Stop(end); stopped != nil {
+		err = errors.Join(err, fmt.Errorf("stop: %w", stopped))
+	}
+	return err
+}
+
+// logger writes for people on a terminal and as plain text elsewhere.
+func logger(w io.Writer, debug bool) *slog.Logger {
+	level := slog.LevelInfo
+	if debug {
+		level = slog.LevelDebug
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/engine/registry"
+	"github.com/fairwayhq/fairway/internal/pure/registryfile"
+)
+
+// registryEvery is how often the registry file is looked at.
+const registryEvery = time.Second
+
+// importRegistry brings the registry file into the store.
+func (a *App) importRegistry(ctx context.Context) error {
+	text, err := os.ReadFile(a.RegistryFile)
+	if err != nil {
+		return fairway.Errorf(fairway.CodeInvalid, "read registry file: %w", err).WithHint("check --registry-file")
+	}
+	return a.importText(ctx, text)
+}
+
+func (a *App) importText(ctx context.Context, text []byte) error {
+	file, err := registryfile.Parse(text, registryfile.Defaults{})
+	if err != nil {
+		return fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", a.RegistryFile, err)
+	}
+	for _, w := range file.Warnings {
+		a.Log.Warn("registry file", "file", a.RegistryFile, "warning", w.String())
+	}
+	out, err := registry.Import(ctx, a.store, file.Clusters, file.Accounts)
+	if err != nil {
+		return err
+	}
+	if len(out.Created)+len(out.Changed) > 0 {
+		a.Log.Info("registry file imported", "created", strings.Join(out.Created, ","), "changed", strings.Join(out.Changed, ","))
+	}
+	if len(out.Missing) > 0 {
+		a.Log.Warn("clusters are missing from the registry file; nothing happens to them", "clusters", strings.Join(out.Missing, ","))
+	}
+	return nil
+}
+
+// watchRegistry imports the file whenever its content changes. A broken file
+// is reported once and leaves the registry as it was.
+func (a *App) watchRegistry(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var loop sync.WaitGroup
+	seen, _ := os.ReadFile(a.RegistryFile) // imported just now
+	loop.Go(func() {
+		ticker := time.NewTicker(registryEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			text, err := os.ReadFile(a.RegistryFile)
+			if err != nil || bytes.Equal(text, seen) {
+				continue // a file that is being replaced is there at the next look
+			}
+			seen = text
+			if err := a.importText(ctx, text); err != nil {
+				a.Log.Error("registry file not imported", "error", err)
+			} else if err := a.sweepAll(ctx); err != nil {
+				a.Log.Warn("sweep not asked for", "error", err)
+			}
+		}
+	})
+	a.onStop("registry file", func(context.Context) error { cancel(); loop.Wait(); return nil })
+}

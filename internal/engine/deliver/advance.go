@@ -1,0 +1,209 @@
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/wave"
+)
+
+const (
+	// advanceEvery is the longest pause between two looks at a rollout.
+	advanceEvery = time.Second
+	over         = -1 * time.Nanosecond
+)
+
+// Advance takes a rollout one step further. It returns after how long to look
+// again, or a negative duration when the rollout needs no further look.
+func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duration, error) {
+	r, err := d.Store.Rollout(ctx, rolloutID)
+	if fairway.ErrorCode(err) == fairway.CodeNotFound {
+		return over, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if r.State.IsOver() || r.State == fairway.RolloutHalted {
+		return over, nil
+	}
+	settings, err := d.settings(ctx, r.Revision)
+	if err != nil {
+		return 0, err
+	}
+	clusters, members, err := d.look(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	decision := wave.Next(wave.Snapshot{Rollout: *r, Clusters: members, Settings: d.waveSettings(settings.Soak)}, d.Now())
+	for _, id := range decision.Start {
+		c := clusters[id]
+		if err := d.start(ctx, &c, r.Revision, r.ID); err != nil {
+			return 0, fmt.Errorf("start update of %s: %w", c.Alias, err)
+		}
+	}
+	if decision.State == fairway.RolloutDone {
+		// Before the rollout is stored as done: a process that dies in between
+		// promotes again, which changes nothing.
+		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
+			return 0, err
+		}
+	}
+	if err := d.follow(ctx, r, decision); err != nil {
+		return 0, err
+	}
+	if decision.State.IsOver() || decision.State == fairway.RolloutHalted {
+		return over, nil
+	}
+	return min(max(decision.Next, 100*time.Millisecond), advanceEvery), nil
+}
+
+// follow stores what the decision changed.
+func (d *Deliverer) follow(ctx context.Context, r *fairway.Rollout, decision wave.Decision) error {
+	before := *r
+	r.State, r.Wave, r.SoakSince, r.Reason, r.Hint = decision.State, decision.Wave, decision.SoakSince, decision.Reason, decision.Hint
+	if r.State.IsOver() {
+		r.FinishedAt = d.Now()
+	}
+	if before.State == r.State && before.Wave == r.Wave && before.SoakSince.Equal(r.SoakSince) && before.Reason == r.Reason {
+		return nil
+	}
+	if err := d.Store.SaveRollout(ctx, r); err != nil {
+		return err
+	}
+	if before.State != r.State || before.Wave != r.Wave {
+		d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "rollout." + string(r.State),
+			Message: fmt.Sprintf("rollout on channel %s, wave %d of %d, is %s: %s", r.Channel, r.Wave+1, len(r.Waves), r.State, r.Reason)})
+	}
+	return nil
+}
+
+// look gathers the state of the rollout's clusters: from the registry and the
+// journal, and by a look from outside for those that have converged.
+func (d *Deliverer) look(ctx context.Context, r *fairway.Rollout) (map[string]fairway.Cluster, []wave.Cluster, error) {
+	all, err := d.Store.Clusters(ctx, fairway.ClusterFilter{Channel: r.Channel})
+	if err != nil {
+		return nil, nil, err
+	}
+	updates, err := d.newest(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	clusters := map[string]fairway.Cluster{}
+	var members []wave.Cluster
+	for _, c := range all {
+		if c.LifecycleStatus != fairway.StatusReady {
+			continue
+		}
+		clusters[c.ID] = c
+		members = append(members, member(c, r, updates[c.ID]))
+	}
+	d.watchHealth(ctx, r, members)
+	return clusters, members, nil
+}
+
+// newest returns the newest update of each cluster that this rollout or
+// anything after its start began.
+func (d *Deliverer) newest(ctx context.Context, r *fairway.Rollout) (map[string]fairway.Update, error) {
+	out := map[string]fairway.Update{}
+	for _, filter := range []fairway.UpdateFilter{{RolloutID: r.ID, Limit: 10000}, {Active: true, Limit: 10000}} {
+		updates, err := d.Store.Updates(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range updates {
+			if known, ok := out[u.ClusterID]; !ok || u.CreatedAt.After(known.CreatedAt) {
+				out[u.ClusterID] = u
+			}
+		}
+	}
+	return out, nil
+}
+
+// member is a cluster as the wave decision sees it.
+func member(c fairway.Cluster, r *fairway.Rollout, u fairway.Update) wave.Cluster {
+	m := wave.Cluster{ID: c.ID, Region: c.Region, Account: c.InfrastructureAccount, State: wave.Waiting}
+	current := fairway.ParseVersion(c.Status.CurrentVersion)
+	_, blocked := c.IsBlocked()
+	switch {
+	case u.ID != "" && !u.State.IsOver():
+		m.State = wave.Updating
+	case current.Revision == r.Revision:
+		m.State = wave.Converged
+		if u.Revision == r.Revision {
+			m.ConvergedAt = u.FinishedAt
+		}
+	case blocked:
+		m.State, m.Message = wave.Blocked, c.ConfigItems[fairway.ItemUpdateBlock]
+	case u.RolloutID == r.ID && u.State == fairway.UpdateFailed:
+		m.State, m.Message = wave.Failed, u.Error
+	case u.RolloutID == r.ID && u.State == fairway.UpdatePartial:
+		m.State = wave.Partial
+		if len(u.Blocked) > 0 {
+			m.Message = fmt.Sprintf("node %s: %s", u.Blocked[0].Node, u.Blocked[0].Reason)
+		}
+	}
+	return m
+}
+
+// watchHealth looks at the converged clusters of the waves up to the one under
+// way, in parallel. Clusters of no wave came after the rollout was planned and
+// count with the last.
+func (d *Deliverer) watchHealth(ctx context.Context, r *fairway.Rollout, members []wave.Cluster) {
+	later := map[string]bool{}
+	for _, ids := range r.Waves[min(r.Wave+1, len(r.Waves)):] {
+		for _, id := range ids {
+			later[id] = true
+		}
+	}
+	var seen sync.WaitGroup
+	for i := range members {
+		m := &members[i]
+		if m.State != wave.Converged || later[m.ID] {
+			continue
+		}
+		seen.Go(func() {
+			var message string
+			m.Healthy, m.HealthAt, message = d.Health(ctx, m.ID)
+			if !m.Healthy {
+				m.Message = message
+			}
+		})
+	}
+	seen.Wait()
+}
+
+// promote gives the revision to the next channel, where fairway.yaml names one.
+// A branch that diverged halts the rollout instead of ending it.
+func (d *Deliverer) promote(ctx context.Context, r *fairway.Rollout, decision *wave.Decision, channels []string) error {
+	i := slices.Index(channels, r.Channel)
+	if i < 0 || i+1 >= len(channels) || !r.PromotedAt.IsZero() {
+		return nil
+	}
+	next := channels[i+1]
+	if err := d.Source.Promote(ctx, next, r.Revision); err != nil {
+		if fairway.Retryable(err) && fairway.ErrorCode(err) != fairway.CodeConflict {
+			return fmt.Errorf("promote to channel %s: %w", next, err)
+		}
+		d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "promotion.halted", Message: fmt.Sprintf("promotion of %s to channel %s: %v", r.Revision, next, err)})
+		decision.State, decision.Hint = fairway.RolloutHalted, fairway.ErrorHint(err)
+		decision.Reason = fmt.Sprintf("promotion to channel %s: %v", next, err)
+		return nil
+	}
+	r.PromotedAt = d.Now()
+	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "promotion.done", Message: fmt.Sprintf("revision %s promoted from channel %s to %s", r.Revision, r.Channel, next)})
+	return nil
+}
+
+// newID returns an id that sorts by time: a letter, the milliseconds, and
+// 40 random bits.
+func newID(kind string, now time.Time) string {
+	random := make([]byte, 5)
+	rand.Read(random) // never fails, by its documentation
+	return fmt.Sprintf("%s-%011x-%s", kind, now.UnixMilli(), hex.EncodeToString(random))
+}

@@ -1,0 +1,75 @@
+// Package deliver carries revisions over the fleet: it sees what moved in the
+// configuration and the registry, starts updates and rollouts, and promotes
+// what has soaked to the next channel. Which cluster is next, or whether to
+// halt, is decided by internal/pure/wave.
+//
+//	d := deliver.New(deliver.Options{...})
+//	again, err := d.Refresh(ctx)             // what moved?
+//	again, err = d.Advance(ctx, rolloutID)   // one step further
+package deliver
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/wave"
+)
+
+// Options are what a Deliverer works with; required unless a default is named.
+type Options struct {
+	Store  fairway.Store
+	Source fairway.ConfigSource
+	// Health looks at a cluster from outside; ok is false when it is not well
+	// or cannot be seen.
+	Health func(ctx context.Context, clusterID string) (ok bool, at time.Time, message string)
+	// Update and Rollout ask for work on an update or a rollout.
+	Update  func(ctx context.Context, updateID string) error
+	Rollout func(ctx context.Context, rolloutID string) error
+	// Soak overrides the soak of fairway.yaml; 0 does not.
+	Soak time.Duration
+	// Poll is how often Refresh looks; 0 means 10 s.
+	Poll time.Duration
+	Log  *slog.Logger
+	Now  fairway.Clock // nil means time.Now
+}
+
+// Deliverer decides what to start. It is safe for concurrent use.
+type Deliverer struct {
+	Options
+}
+
+// DefaultSoak is how long a wave must stay healthy when nothing else is said:
+// longer than the longest usual cache, DNS included (field.md D5).
+const DefaultSoak = 30 * time.Minute
+
+// New returns a Deliverer.
+func New(o Options) *Deliverer {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Poll == 0 {
+		o.Poll = 10 * time.Second
+	}
+	return &Deliverer{Options: o}
+}
+
+func (d *Deliverer) event(ctx context.Context, e fairway.Event) {
+	e.At = d.Now()
+	if err := d.Store.AppendEvent(ctx, &e); err != nil {
+		d.Log.Warn("event not stored", "kind", e.Kind, "error", err)
+	}
+	d.Log.Info(e.Message, "event", e.Kind, "cluster", e.ClusterID, "rollout", e.RolloutID)
+}
+
+// waveSettings are the settings of a rollout's waves.
+func (d *Deliverer) waveSettings(soak time.Duration) wave.Settings {
+	if d.Soak > 0 {
+		soak = d.Soak
+	}
+	if soak <= 0 {
+		soak = DefaultSoak
+	}
+	return wave.Settings{Soak: soak}
+}

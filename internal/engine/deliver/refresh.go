@@ -1,0 +1,272 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/render"
+	"github.com/fairwayhq/fairway/internal/pure/wave"
+)
+
+// retryFailed is after how long a cluster's own update that failed is tried
+// again with nothing changed; doubled for each failure in a row, at most 32 times.
+const retryFailed = time.Minute
+
+// Refresh looks at the source and the registry once and starts what is due.
+// One channel's trouble does not hold up another.
+func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
+	if err := d.Source.Refresh(ctx); err != nil {
+		return 0, fmt.Errorf("refresh config source %s: %w", d.Source.Name(), err)
+	}
+	clusters, err := d.Store.Clusters(ctx, fairway.ClusterFilter{})
+	if err != nil {
+		return 0, err
+	}
+	channels, err := d.channels(ctx, clusters)
+	if err != nil {
+		return 0, err
+	}
+	var problems []error
+	for _, channel := range channels {
+		var members []fairway.Cluster
+		for _, c := range clusters {
+			if c.Channel == channel && c.LifecycleStatus != fairway.StatusDecommissioned {
+				members = append(members, c)
+			}
+		}
+		if err := d.channel(ctx, channel, members); err != nil {
+			problems = append(problems, fmt.Errorf("channel %s: %w", channel, err))
+		}
+	}
+	return d.Poll, errors.Join(problems...)
+}
+
+// channels returns the channels of the order in fairway.yaml, then those that
+// only clusters name. The order is that of the newest revision on any channel
+// that has the file; without the file there is none.
+func (d *Deliverer) channels(ctx context.Context, clusters []fairway.Cluster) ([]string, error) {
+	var names []string
+	for _, c := range clusters {
+		if !slices.Contains(names, c.Channel) {
+			names = append(names, c.Channel)
+		}
+	}
+	slices.Sort(names)
+	for _, channel := range names {
+		revision, err := d.Source.Resolve(ctx, channel)
+		if err != nil {
+			continue // reported for each cluster of the channel
+		}
+		settings, err := d.settings(ctx, revision)
+		if err != nil {
+			continue
+		}
+		for i, channel := range settings.Channels {
+			if j := slices.Index(names, channel); j >= 0 {
+				names = slices.Delete(names, j, j+1)
+			}
+			names = slices.Insert(names, i, channel)
+		}
+		break
+	}
+	return names, nil
+}
+
+// settings reads fairway.yaml of a revision; a revision without the file has
+// the zero settings.
+func (d *Deliverer) settings(ctx context.Context, revision string) (render.Settings, error) {
+	files, err := d.Source.Open(ctx, revision)
+	if err != nil {
+		return render.Settings{}, err
+	}
+	text, err := fs.ReadFile(files, "fairway.yaml")
+	if errors.Is(err, fs.ErrNotExist) {
+		return render.Settings{}, nil
+	}
+	if err != nil {
+		return render.Settings{}, err
+	}
+	return render.ParseSettings(text)
+}
+
+// channel starts what is due on one channel.
+func (d *Deliverer) channel(ctx context.Context, channel string, clusters []fairway.Cluster) error {
+	id, err := d.Source.Resolve(ctx, channel)
+	if err != nil {
+		return d.report(ctx, clusters, err)
+	}
+	known, err := d.Store.Revision(ctx, channel)
+	if err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
+		return err
+	}
+	if known == nil || known.ID != id {
+		if err := d.Store.SaveRevision(ctx, fairway.Revision{Channel: channel, ID: id, SeenAt: d.Now()}); err != nil {
+			return err
+		}
+		d.event(ctx, fairway.Event{Kind: "channel.moved", Message: fmt.Sprintf("channel %s is at revision %s", channel, id)})
+	}
+	var behind []fairway.Cluster
+	for _, c := range clusters {
+		if _, blocked := c.IsBlocked(); blocked {
+			continue
+		}
+		current := fairway.ParseVersion(c.Status.CurrentVersion)
+		switch {
+		case c.LifecycleStatus == fairway.StatusRequested:
+			err = d.own(ctx, &c, id)
+		case c.LifecycleStatus != fairway.StatusReady:
+			continue
+		case current.Revision != id:
+			behind = append(behind, c)
+		case current.Hash != c.Hash():
+			err = d.own(ctx, &c, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.ensureRollout(ctx, channel, id, behind, clusters)
+}
+
+// report keeps an error in the status of the clusters that it keeps from
+// being updated; the status is written only when that changes it.
+func (d *Deliverer) report(ctx context.Context, clusters []fairway.Cluster, cause error) error {
+	for _, c := range clusters {
+		status := c.Status
+		status.Problems = slices.Clone(status.Problems)
+		status.AddProblem(cause.Error())
+		if slices.Equal(status.Problems, c.Status.Problems) {
+			continue
+		}
+		if _, err := d.Store.UpdateCluster(ctx, c.ID, fairway.ClusterUpdate{Status: &status}); err != nil {
+			return err
+		}
+		d.event(ctx, fairway.Event{ClusterID: c.ID, Kind: "cluster.problem", Message: fmt.Sprintf("cluster %s cannot be updated: %v", c.Alias, cause)})
+	}
+	return nil
+}
+
+// own starts an update that belongs to no rollout: a new cluster, or a change
+// of one cluster's registry entry.
+func (d *Deliverer) own(ctx context.Context, c *fairway.Cluster, revision string) error {
+	version := c.Version(revision)
+	newest, err := d.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: c.ID, Limit: 8})
+	if err != nil {
+		return err
+	}
+	failures := 0
+	for _, u := range newest {
+		if !u.State.IsOver() {
+			if u.Version == version {
+				return d.Update(ctx, u.ID) // again, should the queue have lost it
+			}
+			return d.cancel(ctx, &u, "the registry entry of the cluster changed")
+		}
+		if u.Version != version || u.State != fairway.UpdateFailed && u.State != fairway.UpdatePartial {
+			break
+		}
+		failures++
+	}
+	if failures > 0 {
+		wait := retryFailed << min(failures-1, 5)
+		if d.Now().Sub(newest[0].FinishedAt) < wait {
+			return nil
+		}
+	}
+	return d.start(ctx, c, revision, "")
+}
+
+// start makes an update and asks for work on it.
+func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rolloutID string) error {
+	u := &fairway.Update{
+		ID: newID("u", d.Now()), ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel,
+		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending, CreatedAt: d.Now(),
+	}
+	if err := d.Store.CreateUpdate(ctx, u); err != nil {
+		if fairway.ErrorCode(err) == fairway.CodeConflict {
+			return nil // it already has one; the next look decides about it
+		}
+		return err
+	}
+	return d.Update(ctx, u.ID)
+}
+
+// cancel ends an update that a newer wish has overtaken. Its process notices
+// at its next checkpoint and takes its marks back.
+func (d *Deliverer) cancel(ctx context.Context, u *fairway.Update, reason string) error {
+	u.State, u.FinishedAt, u.Error = fairway.UpdateCanceled, d.Now(), reason
+	if err := d.Store.SaveUpdate(ctx, u); err != nil {
+		return err
+	}
+	d.event(ctx, fairway.Event{ClusterID: u.ClusterID, RolloutID: u.RolloutID, UpdateID: u.ID, Kind: "update.canceled", Message: "update to " + u.Revision + " cancelled: " + reason})
+	return nil
+}
+
+// ensureRollout makes the rollout of a revision when clusters are behind, and
+// ends the one of an older revision.
+func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string, behind, all []fairway.Cluster) error {
+	rollouts, err := d.Store.Rollouts(ctx, channel, 1)
+	if err != nil {
+		return err
+	}
+	var newest *fairway.Rollout
+	if len(rollouts) > 0 {
+		newest = &rollouts[0]
+	}
+	if newest != nil && newest.Revision == revision {
+		if newest.State.IsOver() || newest.State == fairway.RolloutHalted {
+			return nil
+		}
+		return d.Rollout(ctx, newest.ID) // again, should the queue have lost it
+	}
+	if newest != nil && !newest.State.IsOver() {
+		if err := d.supersede(ctx, newest, revision); err != nil {
+			return err
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	settings, err := d.settings(ctx, revision)
+	if err != nil {
+		return d.report(ctx, all, err)
+	}
+	members := make([]wave.Cluster, len(behind))
+	for i, c := range behind {
+		members[i] = wave.Cluster{ID: c.ID, Region: c.Region, Account: c.InfrastructureAccount}
+	}
+	r := &fairway.Rollout{
+		ID: newID("r", d.Now()), Channel: channel, Revision: revision, State: fairway.RolloutRunning,
+		Waves: wave.Plan(members, d.waveSettings(settings.Soak)), CreatedAt: d.Now(),
+	}
+	if err := d.Store.CreateRollout(ctx, r); err != nil {
+		return err
+	}
+	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "rollout.started",
+		Message: fmt.Sprintf("rollout of %s on channel %s over %d clusters in %d waves started", revision, channel, len(behind), len(r.Waves))})
+	return d.Rollout(ctx, r.ID)
+}
+
+// supersede ends a rollout whose revision is not the channel's any more.
+func (d *Deliverer) supersede(ctx context.Context, r *fairway.Rollout, by string) error {
+	active, err := d.Store.Updates(ctx, fairway.UpdateFilter{RolloutID: r.ID, Active: true})
+	if err != nil {
+		return err
+	}
+	for _, u := range active {
+		if err := d.cancel(ctx, &u, "the channel moved on to "+by); err != nil {
+			return err
+		}
+	}
+	r.State, r.Reason, r.FinishedAt = fairway.RolloutSuperseded, "the channel moved on to "+by, d.Now()
+	if err := d.Store.SaveRollout(ctx, r); err != nil {
+		return err
+	}
+	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "rollout.superseded", Message: "rollout of " + r.Revision + " on channel " + r.Channel + " ended: " + r.Reason})
+	return nil
+}

@@ -1,0 +1,56 @@
+// Package update brings one cluster to one version, step by step.
+//
+// Each step is journaled and can be killed and taken up again by another
+// process: a step observes, does what is missing, and observes again. Which
+// node is touched when is decided by internal/pure/roll; this room only
+// carries it out.
+//
+//	updater := update.New(update.Options{...})
+//	again, err := updater.Run(ctx, updateID) // one bounded piece of work
+package update
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// Options are what an Updater works with; all fields but Now are required.
+type Options struct {
+	Store fairway.Store
+	// Source is where configuration comes from.
+	Source fairway.ConfigSource
+	// Providers gives access to clusters, by provider name.
+	Providers map[string]fairway.Provider
+	// Holder names this installation in leases. It stays the same over
+	// restarts of one data folder, so that a restarted manager goes on at once.
+	Holder string
+	Log    *slog.Logger
+	Now    fairway.Clock // nil means time.Now
+}
+
+// Updater carries out updates. It is safe for concurrent use; each update is
+// run by one goroutine at a time.
+type Updater struct {
+	Options
+}
+
+// New returns an Updater.
+func New(o Options) *Updater {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Updater{Options: o}
+}
+
+// connect returns the APIs of a cluster through its provider.
+func (u *Updater) connect(ctx context.Context, c *fairway.Cluster) (fairway.Kubernetes, fairway.Cloud, error) {
+	provider, ok := u.Providers[c.Provider]
+	if !ok {
+		return nil, nil, fairway.Errorf(fairway.CodeInvalid, "connect to %s: provider %q is not supported", c.Alias, c.Provider).
+			WithHint("provider local works in this version; change the cluster's provider, or take it out of this server's registry")
+	}
+	return provider.Connect(ctx, c)
+}

@@ -1,0 +1,308 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
+	"github.com/fairwayhq/fairway/internal/pure/render"
+)
+
+const (
+	// done mirrors the queue's "no further look needed".
+	done = -1 * time.Nanosecond
+	// pieceTime bounds one piece of work; a longer step goes on in the next piece.
+	pieceTime = 2 * time.Minute
+	// maxAttempts is how often a step that fails for a passing reason is tried
+	// before the update fails; with the queue's growing delay this is about
+	// five minutes.
+	maxAttempts = 12
+)
+
+// errAgain ends a piece of work whose time is up; the step is not over.
+var errAgain = errors.New("the time of this piece of work is up")
+
+// errSuperseded ends an update that was cancelled while it ran.
+var errSuperseded = errors.New("the update was cancelled")
+
+// run is one piece of work on one update.
+type run struct {
+	*Updater
+	log     *slog.Logger
+	update  *fairway.Update
+	cluster *fairway.Cluster
+	bundle  *fairway.Bundle
+	kube    fairway.Kubernetes
+	cloud   fairway.Cloud
+	owner   *owner
+	until   time.Time
+	saved   fairway.Update // as last stored
+	savedAt time.Time
+}
+
+// Run works on an update until it is over, its time is up, or something must
+// be tried again later. It returns after how long to look again, or a negative
+// duration when the update is over. An error means a passing failure: the
+// caller tries again with a delay.
+func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, error) {
+	up, err := u.Store.Update(ctx, updateID)
+	if fairway.ErrorCode(err) == fairway.CodeNotFound {
+		return done, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if up.State.IsOver() {
+		return done, nil
+	}
+	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(pieceTime),
+		log: u.Log.With("cluster", up.ClusterID, "update", up.ID)}
+	err = r.steps(ctx)
+	switch {
+	case err == nil:
+		return done, r.finish(ctx)
+	case errors.Is(err, errSuperseded):
+		return done, r.release(ctx)
+	case errors.Is(err, errAgain):
+		return 0, r.save(ctx)
+	case ctx.Err() != nil:
+		return 0, ctx.Err() // the process ends; the next one goes on
+	}
+	return r.failed(ctx, err)
+}
+
+// steps carries out all steps that the journal does not know as done.
+func (r *run) steps(ctx context.Context) error {
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	journal, err := r.Store.Steps(ctx, r.update.ID)
+	if err != nil {
+		return err
+	}
+	over := map[fairway.StepName]fairway.Step{}
+	for _, s := range journal {
+		over[s.Name] = s
+	}
+	for _, name := range fairway.StepNames {
+		step, known := over[name]
+		if known && step.State != fairway.StepRunning && step.State != fairway.StepFailed {
+			// The bundle lives in memory only, so a restarted update renders again.
+			if name != fairway.StepRender {
+				continue
+			}
+		}
+		if err := r.checkpoint(ctx); err != nil {
+			return err
+		}
+		if err := r.step(ctx, name, step.StartedAt); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// start reads the cluster, takes the lease and announces the version.
+func (r *run) start(ctx context.Context) error {
+	c, err := r.Store.Cluster(ctx, r.update.ClusterID)
+	if err != nil {
+		return err
+	}
+	r.cluster = c
+	if want := fairway.ParseVersion(r.update.Version).Hash; want != c.Hash() {
+		return r.cancel(ctx, "the registry entry of the cluster changed; the next update takes it into account")
+	}
+	if reason, blocked := c.IsBlocked(); blocked {
+		return r.cancel(ctx, "updates of the cluster are blocked: "+reason)
+	}
+	if r.update.State == fairway.UpdatePending {
+		r.update.State, r.update.StartedAt = fairway.UpdateRunning, r.Now()
+		r.say("connecting to the cluster", "", "")
+		if err := r.save(ctx); err != nil {
+			return err
+		}
+		r.event(ctx, "update.started", "update to "+short(r.update.Revision)+" started")
+	}
+	if c.Status.NextVersion != r.update.Version {
+		c.Status.NextVersion = r.update.Version
+		if _, err := r.Store.UpdateCluster(ctx, c.ID, fairway.ClusterUpdate{Status: &c.Status}); err != nil {
+			return err
+		}
+	}
+	kube, cloud, err := r.connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	r.owner = &owner{kube: kube, holder: r.Holder, now: r.Now}
+	r.kube, r.cloud = guardedKubernetes{kube, r.owner}, guardedCloud{cloud, r.owner}
+	return r.owner.check(ctx)
+}
+
+// checkpoint is passed between any two things that an update does: it ends a
+// piece of work whose time is up and an update that was cancelled meanwhile.
+func (r *run) checkpoint(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	stored, err := r.Store.Update(ctx, r.update.ID)
+	if err != nil {
+		return err
+	}
+	if stored.State.IsOver() {
+		r.update.State = stored.State
+		return errSuperseded
+	}
+	c, err := r.Store.Cluster(ctx, r.update.ClusterID)
+	if err != nil {
+		return err
+	}
+	if reason, blocked := c.IsBlocked(); blocked {
+		return r.cancel(ctx, "updates of the cluster were blocked: "+reason)
+	}
+	if r.Now().After(r.until) {
+		return errAgain
+	}
+	return nil
+}
+
+// step carries out one step and journals it.
+func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Time) error {
+	step := fairway.Step{UpdateID: r.update.ID, Name: name, State: fairway.StepRunning, StartedAt: startedAt}
+	if startedAt.IsZero() {
+		step.StartedAt = r.Now()
+	}
+	if err := r.Store.SaveStep(ctx, &step); err != nil {
+		return err
+	}
+	r.say(doing[name], "", "")
+	if err := r.save(ctx); err != nil {
+		return err
+	}
+	detail, err := r.do(ctx, name)
+	if err != nil {
+		if !errors.Is(err, errAgain) && ctx.Err() == nil {
+			step.State, step.Detail, step.FinishedAt = fairway.StepFailed, err.Error(), r.Now()
+			return errors.Join(err, r.Store.SaveStep(ctx, &step))
+		}
+		return err
+	}
+	step.State, step.Detail, step.FinishedAt = fairway.StepDone, detail, r.Now()
+	return r.Store.SaveStep(ctx, &step)
+}
+
+// doing is what a person reads while a step runs.
+var doing = map[fairway.StepName]string{
+	fairway.StepRender:       "rendering the configuration",
+	fairway.StepPools:        "preparing node pools",
+	fairway.StepControlPlane: "rolling control-plane nodes",
+	fairway.StepPreApply:     "deleting objects before the manifests",
+	fairway.StepManifests:    "applying manifests",
+	fairway.StepWorkers:      "rolling worker nodes",
+	fairway.StepPostApply:    "deleting objects after the manifests",
+	fairway.StepVerify:       "verifying the cluster",
+}
+
+func (r *run) do(ctx context.Context, name fairway.StepName) (detail string, err error) {
+	switch name {
+	case fairway.StepRender:
+		return r.render(ctx)
+	case fairway.StepPools:
+		return r.pools(ctx)
+	case fairway.StepControlPlane:
+		return r.roll(ctx, true)
+	case fairway.StepPreApply:
+		return r.deletions(ctx, r.bundle.PreApply)
+	case fairway.StepManifests:
+		return r.manifests(ctx)
+	case fairway.StepWorkers:
+		return r.roll(ctx, false)
+	case fairway.StepPostApply:
+		return r.deletions(ctx, r.bundle.PostApply)
+	case fairway.StepVerify:
+		return r.verify(ctx)
+	}
+	return "", fmt.Errorf("no step %q", name)
+}
+
+// render makes the bundle of the update's revision.
+func (r *run) render(ctx context.Context) (string, error) {
+	files, err := r.Source.Open(ctx, r.update.Revision)
+	if err != nil {
+		return "", err
+	}
+	siblings, err := r.Store.Clusters(ctx, fairway.ClusterFilter{InfrastructureAccount: r.cluster.InfrastructureAccount})
+	if err != nil {
+		return "", err
+	}
+	r.bundle, err = render.Render(render.Input{
+		Cluster: r.cluster, Siblings: siblings, Revision: r.update.Revision,
+		Sources: []render.Source{{Name: r.Source.Name(), FS: files}},
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := manifest.Check(r.bundle.Components); err != nil {
+		return "", err
+	}
+	objects := 0
+	for _, c := range r.bundle.Components {
+		objects += len(c.Objects)
+	}
+	return fmt.Sprintf("%d components, %d objects, %d node pools", len(r.bundle.Components), objects, len(r.bundle.Pools)), nil
+}
+
+// pools makes groups and launch templates so; nothing is replaced yet.
+func (r *run) pools(ctx context.Context) (string, error) {
+	for _, spec := range r.bundle.Pools {
+		if _, err := r.cloud.EnsurePool(ctx, spec); err != nil {
+			return "", fmt.Errorf("node pool %s: %w", spec.Pool.Name, err)
+		}
+	}
+	if r.cluster.LifecycleStatus == fairway.StatusRequested {
+		return fmt.Sprintf("%d node pools", len(r.bundle.Pools)), nil
+	}
+	groups, instances, err := r.machines(ctx)
+	if err != nil {
+		return "", err
+	}
+	r.update.NodesTotal = r.update.NodesDone + len(outdated(groups, instances))
+	return fmt.Sprintf("%d node pools, %d outdated nodes", len(r.bundle.Pools), r.update.NodesTotal-r.update.NodesDone), nil
+}
+
+// machines reads groups and instances.
+func (r *run) machines(ctx context.Context) ([]fairway.Group, []fairway.Instance, error) {
+	groups, err := r.cloud.Groups(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	instances, err := r.cloud.Instances(ctx)
+	return groups, instances, err
+}
+
+// outdated lists the ids of instances that are not made from their group's
+// generation.
+func outdated(groups []fairway.Group, instances []fairway.Instance) []string {
+	generation := map[string]string{}
+	for _, g := range groups {
+		generation[g.Pool] = g.Generation
+	}
+	var out []string
+	for _, i := range instances {
+		if i.State != fairway.InstanceTerminating && i.Generation != generation[i.Pool] {
+			out = append(out, i.ID)
+		}
+	}
+	return out
+}
+
+// short is a revision as people quote it.
+func short(revision string) string {
+	if len(revision) == 40 {
+		return revision[:10]
+	}
+	return revision
+}
