@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO      ?= go
 CACHE   ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fairway
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/fairwayhq/fairway/internal/surface/cli.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)
 # The control plane takes minutes to build, so it is kept in the user's cache
 # under a name that changes with everything it is made from.
 LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube -name '*.go' -not -name '*_test.go' | LC_ALL=C sort) | sha256sum | cut -c1-16)

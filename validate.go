@@ -80,11 +80,7 @@ func (f *findings) oneOf(field, value string, known []string) {
 	case value == "":
 		f.add(field, "one of "+strings.Join(known, ", "), "%s is missing", field)
 	case !slices.Contains(known, value):
-		hint := "one of " + strings.Join(known, ", ")
-		if near := Nearest(value, known); near != "" {
-			hint = fmt.Sprintf("did you mean %q? Known are %s", near, strings.Join(known, ", "))
-		}
-		f.add(field, hint, "unknown %s %q", field, value)
+		f.add(field, "one of "+strings.Join(known, ", "), "unknown %s %q", field, value)
 	}
 }
 
@@ -228,3 +224,17 @@ func texts[T ~string](values []T) []string {
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// accountStatuses are the values that an account's lifecycle_status can have.
+var accountStatuses = []string{"requested", "creating", "ready", "decommissioned"}
+
+// Validate returns everything that is wrong with the account; nil when all is well.
+func (a InfrastructureAccount) Validate() []Finding {
+	f := &findings{}
+	f.text("id", a.ID, patternAccount)
+	f.oneOf("lifecycle_status", a.LifecycleStatus, accountStatuses)
+	if a.CriticalityLevel < 0 {
+		f.add("criticality_level", "1 non-critical, 2 standard, 3 PCI", "criticality_level %d is negative", a.CriticalityLevel)
+	}
+	return f.all
+}

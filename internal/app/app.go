@@ -25,6 +25,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/engine/deliver"
 	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/engine/work"
+	"github.com/fairwayhq/fairway/internal/pure/registryfile"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	ConfigSources []string
 	// RegistryFile is imported when its content changes; "" means none.
 	RegistryFile string
+	// RegistryDefaults are for entries of RegistryFile that leave them out;
+	// they win over those of fairway.yaml.
+	RegistryDefaults registryfile.Defaults
 	// Soak overrides the soak of fairway.yaml; 0 does not.
 	Soak time.Duration
 	// Poll is how often source and registry are looked at; 0 means 10 s.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -26,7 +27,7 @@ const stopTime = 15 * time.Second
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	command := cli.New(functions(stdout, stderr))
+	command := cli.New(functions(stdin, stdout, stderr))
 	command.SetArgs(args)
 	command.SetIn(stdin)
 	command.SetOut(stdout)
@@ -34,29 +35,61 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return cli.Report(stderr, command.ExecuteContext(ctx))
 }
 
-func functions(stdout, stderr io.Writer) cli.Functions {
+// version is set by the linker.
+var version = "dev"
+
+func functions(stdin io.Reader, stdout, stderr io.Writer) cli.Functions {
 	return cli.Functions{
 		Server: func(ctx context.Context, o cli.ServerOptions) error { return serve(ctx, o, stderr) },
 		Demo: func(ctx context.Context, o cli.DemoOptions) error {
 			_, err := demo.Run(ctx, demo.Options{
 				DataDir: o.DataDir, Clusters: o.Clusters, Change: o.Change, Keep: o.Keep, Output: o.Output,
-				Localkube: o.Localkube, Stdout: stdout, Stderr: stderr, Log: logger(stderr, false),
+				Localkube: o.Localkube, Stdout: stdout, Stderr: stderr,
 			})
-			return err
+			return exit(err)
 		},
 		Watch: func(ctx context.Context, o cli.WatchOptions) error {
-			return demo.Watch(ctx, demo.WatchOptions{DataDir: o.DataDir, Clusters: o.Clusters, Log: logger(stderr, false)})
+			return demo.Watch(ctx, demo.WatchOptions{DataDir: o.DataDir, Stdin: stdin, Stdout: stdout, Log: logger(stderr, "text", false)})
 		},
-		Stdout: stdout, Stderr: stderr,
+		Version: cli.VersionInfo{Version: version, Go: runtime.Version(), Kubernetes: kubernetesVersion},
+		Stdin:   stdin, Stdout: stdout, Stderr: stderr,
+		Width: width(stdout),
 	}
+}
+
+// kubernetesVersion is that of the control planes which localkube is built from.
+const kubernetesVersion = "v1.36.3"
+
+// exit gives the outcome of a demo the exit code that it asks for.
+func exit(err error) error {
+	e, ok := errors.AsType[*demo.ExitError](err)
+	switch {
+	case !ok:
+		return err
+	case e.Code == cli.ExitIncomplete:
+		return cli.Incomplete(e.Err)
+	case e.Code == cli.ExitInterrupted:
+		return context.Canceled
+	}
+	return e.Err
+}
+
+// width returns the columns of a terminal, 0 for anything else.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns
+		}
+	}
+	return 0
 }
 
 // serve runs a server until it is asked to end or cannot go on.
 func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
-	log := logger(stderr, o.Debug)
+	log := logger(stderr, o.LogFormat, o.Debug)
 	a, err := New(ctx, Options{
-		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, RegistryFile: o.RegistryFile,
-		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: cli.Version().Version, Log: log,
+		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, RegistryFile: o.RegistryFile, RegistryDefaults: o.Defaults,
+		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: version, Log: log,
 	})
 	if err != nil {
 		return err
@@ -78,14 +111,20 @@ func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
 	return err
 }
 
-// logger writes for people on a terminal and as plain text elsewhere.
-func logger(w io.Writer, debug bool) *slog.Logger {
+// logger writes for people on a terminal and as JSON elsewhere, unless format
+// says "text" or "json".
+func logger(w io.Writer, format string, debug bool) *slog.Logger {
 	level := slog.LevelInfo
 	if debug {
 		level = slog.LevelDebug
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	f, ok := w.(*os.File)
+	terminal := ok && term.IsTerminal(int(f.Fd()))
+	switch {
+	case terminal && format != "json":
 		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}))
+	case format == "text":
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

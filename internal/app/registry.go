@@ -2,7 +2,9 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/engine/registry"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
+	"github.com/fairwayhq/fairway/internal/pure/render"
 )
 
 // registryEvery is how often the registry file is looked at.
@@ -26,7 +29,7 @@ func (a *App) importRegistry(ctx context.Context) error {
 }
 
 func (a *App) importText(ctx context.Context, text []byte) error {
-	file, err := registryfile.Parse(text, registryfile.Defaults{})
+	file, err := registryfile.Parse(text, a.registryDefaults(ctx))
 	if err != nil {
 		return fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", a.RegistryFile, err)
 	}
@@ -44,6 +47,36 @@ func (a *App) importText(ctx context.Context, text []byte) error {
 		a.Log.Warn("clusters are missing from the registry file; nothing happens to them", "clusters", strings.Join(out.Missing, ","))
 	}
 	return nil
+}
+
+// registryDefaults are those of the flags, and for what these leave open those
+// of fairway.yaml on the default channel or on the source's default branch.
+func (a *App) registryDefaults(ctx context.Context) registryfile.Defaults {
+	d := a.RegistryDefaults
+	if err := a.source.Refresh(ctx); err != nil {
+		return d // reported by the first refresh of the channels
+	}
+	for _, channel := range []string{d.Channel, "HEAD"} {
+		revision, err := a.source.Resolve(ctx, channel)
+		if channel == "" || err != nil {
+			continue
+		}
+		files, err := a.source.Open(ctx, revision)
+		if err != nil {
+			continue
+		}
+		text, err := fs.ReadFile(files, render.SettingsFile)
+		if err != nil {
+			continue
+		}
+		if settings, err := render.ParseSettings(text); err == nil {
+			d.Channel = cmp.Or(d.Channel, settings.Defaults.Channel)
+			d.Provider = cmp.Or(d.Provider, settings.Defaults.Provider)
+			d.InfrastructureAccount = cmp.Or(d.InfrastructureAccount, settings.Defaults.InfrastructureAccount)
+			return d
+		}
+	}
+	return d
 }
 
 // watchRegistry imports the file whenever its content changes. A broken file

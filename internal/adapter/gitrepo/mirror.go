@@ -1,0 +1,293 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/nearest"
+)
+
+// mirror is a git repository behind a bare mirror, or the repository itself
+// when it is the mirror.
+type mirror struct {
+	git
+	o       Options
+	inPlace bool
+	objects *objects
+	// turn is held by the one who fetches or pushes; a channel, so that
+	// waiting for it ends with the context.
+	turn chan struct{}
+
+	mu sync.Mutex
+	// fetched says that this process has seen the remote; at is where channels
+	// stood when they were last asked for. Guarded by mu.
+	fetched bool
+	at      map[string]string
+}
+
+func openGit(ctx context.Context, o Options) (*mirror, error) {
+	if o.Dir == "" {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "config source %s: no folder is given for the mirror of %s", o.Name, o.Location)
+	}
+	// git would take a relative path as relative to the mirror.
+	if path, isPath := localPath(o.Location); isPath {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fairway.Errorf(fairway.CodeInvalid, "config source %s: location %s: %w", o.Name, o.Location, err)
+		}
+		o.Location = abs
+	}
+	m := &mirror{git: git{source: o.Name, dir: o.Dir}, o: o, inPlace: samePath(o.Location, o.Dir), turn: make(chan struct{}, 1), at: map[string]string{}}
+	m.objects = newObjects(m.git)
+	if m.inPlace {
+		return m, m.check(ctx)
+	}
+	return m, m.prepare(ctx)
+}
+
+// localPath returns the path that a location names, if it is no URL.
+func localPath(location string) (string, bool) {
+	if path, isFile := strings.CutPrefix(location, "file://"); isFile {
+		return path, true
+	}
+	if strings.Contains(location, "://") {
+		return "", false
+	}
+	// host:path is ssh, unless a slash comes before the colon.
+	host, _, colon := strings.Cut(location, ":")
+	return location, !colon || strings.Contains(host, "/")
+}
+
+func samePath(a, b string) bool {
+	real := func(p string) string {
+		if abs, err := filepath.Abs(p); err == nil {
+			p = abs
+		}
+		if resolved, err := filepath.EvalSymlinks(p); err == nil {
+			p = resolved
+		}
+		return p
+	}
+	return real(a) == real(b)
+}
+
+// check reports whether the repository of a source that is read in place is there.
+func (m *mirror) check(ctx context.Context) error {
+	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
+		return fairway.Errorf(fairway.CodeUnavailable, "config source %s: repository %s does not exist", m.source, m.dir).
+			WithHint("clusters stay as they are; make it with: git init --bare %s", m.dir)
+	}
+	return m.readable(ctx)
+}
+
+// readable reports whether the mirror is a git repository.
+func (m *mirror) readable(ctx context.Context) error {
+	_, err := m.run(ctx, "rev-parse", "--git-dir")
+	return m.corrupt("open", err)
+}
+
+// prepare makes the mirror's folder when it is missing or empty.
+func (m *mirror) prepare(ctx context.Context) error {
+	if err := os.MkdirAll(filepath.Dir(m.dir), 0o755); err != nil {
+		return fairway.Errorf(fairway.CodeUnavailable, "config source %s: make the folder of its mirror: %w", m.source, err)
+	}
+	unlock, err := lockFile(ctx, m.dir+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	entries, err := os.ReadDir(m.dir)
+	if err == nil && len(entries) > 0 {
+		return m.readable(ctx)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fairway.Errorf(fairway.CodeUnavailable, "config source %s: mirror: %w", m.source, err)
+	}
+	if _, err := m.run(ctx, "init", "--quiet", "--bare"); err != nil {
+		return m.coded(fairway.CodeUnavailable, err, "config source %s: make the mirror %s", m.source, m.dir)
+	}
+	return nil
+}
+
+// coded gives an error of git a code; errors that have one keep it.
+func (m *mirror) coded(code fairway.Code, err error, format string, args ...any) *fairway.Error {
+	if known, ok := errors.AsType[*fairway.Error](err); ok {
+		return known
+	}
+	return fairway.Errorf(code, "%s: %w", fmt.Sprintf(format, args...), err)
+}
+
+// corrupt explains an error of a command that only reads the mirror.
+func (m *mirror) corrupt(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := "the mirror is only a copy: remove " + m.dir + " and it is fetched again"
+	if m.inPlace {
+		hint = "check the repository with: git --git-dir " + m.dir + " fsck"
+	}
+	out := m.coded(fairway.CodeUnavailable, err, "config source %s: %s repository %s", m.source, doing, m.dir)
+	if out.Hint == "" {
+		out.Hint = hint
+	}
+	return out
+}
+
+// lock takes the turn in this process and the lock against others.
+func (m *mirror) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case m.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fairway.Errorf(fairway.CodeUnavailable, "config source %s: wait for a fetch that is under way: %w", m.source, context.Cause(ctx))
+	}
+	free, err := lockFile(ctx, m.dir+".lock")
+	if err != nil {
+		<-m.turn
+		return nil, err
+	}
+	return func() { free(); <-m.turn }, nil
+}
+
+// Resolve returns the id that a branch, tag or commit stands for: what git
+// rev-parse says of it, so for an annotated tag the id of the tag.
+func (m *mirror) Resolve(ctx context.Context, channel string) (string, error) {
+	id, err := m.resolve(ctx, channel)
+	if fairway.ErrorCode(err) == fairway.CodeNotFound && !m.inPlace && !m.seenRemote() {
+		if err := m.Refresh(ctx); err != nil {
+			return "", err
+		}
+		id, err = m.resolve(ctx, channel)
+	}
+	return id, err
+}
+
+func (m *mirror) seenRemote() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fetched
+}
+
+func (m *mirror) resolve(ctx context.Context, channel string) (string, error) {
+	if channel == "" || strings.ContainsAny(channel, "\x00\n") {
+		return "", fairway.Errorf(fairway.CodeInvalid, "config source %s: %q is no channel", m.source, channel).WithHint("a channel is a branch, a tag or a commit")
+	}
+	// The first answer is the id; the second one proves that a commit is there.
+	cmd := m.command(ctx, "cat-file", "--batch-check")
+	cmd.Stdin = strings.NewReader(channel + "\n" + channel + "^{commit}\n")
+	var errOut strings.Builder
+	cmd.Stderr = &errOut
+	out, err := cmd.Output()
+	if err != nil {
+		return "", m.corrupt("look for channel "+channel+" in", m.failure(ctx, "cat-file", errOut.String(), err))
+	}
+	lines := strings.Split(string(out), "\n")
+	id, kind := header(lines[0])
+	if _, commit := header(lines[min(1, len(lines)-1)]); kind == "" || commit != "commit" {
+		return "", m.unknownChannel(ctx, channel)
+	}
+	m.mu.Lock()
+	m.at[channel] = id
+	m.mu.Unlock()
+	return id, nil
+}
+
+// header reads a line of cat-file: "<id> <type> <size>"; no type when the
+// object is missing or the name is ambiguous.
+func header(line string) (id, kind string) {
+	if parts := strings.Fields(line); len(parts) == 3 && objectID.MatchString(parts[0]) {
+		return parts[0], parts[1]
+	}
+	return "", ""
+}
+
+var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// unknownChannel names the nearest channel, and where a vanished one was.
+func (m *mirror) unknownChannel(ctx context.Context, channel string) error {
+	m.mu.Lock()
+	last := m.at[channel]
+	m.mu.Unlock()
+	err := fairway.Errorf(fairway.CodeNotFound, "config source %s: there is no channel %q in %s", m.source, channel, m.o.Location)
+	if last != "" {
+		err = fairway.Errorf(fairway.CodeNotFound, "config source %s: channel %q is gone from %s; it was at %.12s", m.source, channel, m.o.Location, last)
+	}
+	refs, refErr := m.refs(ctx)
+	if refErr != nil {
+		return refErr
+	}
+	var branches []string
+	for ref := range refs {
+		if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+			branches = append(branches, name)
+		}
+	}
+	slices.Sort(branches)
+	near := nearest.To(channel, slices.Values(branches))
+	switch {
+	case last != "":
+		return err.WithHint("its clusters stay as they are; push the branch again, or move the clusters to another channel")
+	case near != "":
+		return err.WithHint("did you mean %q? A channel is a branch, a tag or a commit", near)
+	case len(branches) == 0:
+		return err.WithHint("the repository has no branches yet; push one")
+	}
+	shown := branches[:min(len(branches), 10)]
+	return err.WithHint("a channel is a branch, a tag or a commit; branches: %s", strings.Join(shown, ", "))
+}
+
+// refs returns the ids of all branches and tags of the mirror.
+func (m *mirror) refs(ctx context.Context) (map[string]string, error) {
+	out, err := m.run(ctx, "for-each-ref", "--format=%(objectname)\t%(refname)", "refs/heads", "refs/tags")
+	if err != nil {
+		return nil, m.corrupt("list the branches of", err)
+	}
+	return parseRefs(out), nil
+}
+
+// parseRefs reads lines of "<id> TAB <name>".
+func parseRefs(text string) map[string]string {
+	refs := map[string]string{}
+	for line := range strings.Lines(text) {
+		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
+			refs[name] = id
+		}
+	}
+	return refs
+}
+
+// Open returns the files of a revision, read from the mirror when they are
+// asked for.
+func (m *mirror) Open(ctx context.Context, revision string) (fs.FS, error) {
+	if !objectID.MatchString(revision) {
+		return nil, fairway.Errorf(fairway.CodeNotFound, "config source %s: %q is no revision", m.source, revision).WithHint("a revision is the full id of a commit; resolve channels first")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	root, err := m.objects.root(revision)
+	if fairway.ErrorCode(err) == fairway.CodeNotFound && !m.inPlace && !m.seenRemote() {
+		if err := m.Refresh(ctx); err != nil {
+			return nil, err
+		}
+		root, err = m.objects.root(revision)
+	}
+	if err != nil {
+		return nil, m.corrupt(fmt.Sprintf("open revision %.12s of", revision), err)
+	}
+	return &tree{objects: m.objects, rootID: root}, nil
+}
+
+// Close ends the reading process; the source can be used again after it.
+func (m *mirror) Close() error {
+	m.objects.stop()
+	return nil
+}

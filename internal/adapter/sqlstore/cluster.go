@@ -1,0 +1,142 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/nearest"
+)
+
+// A cluster's owner and account name come from its account unless the registry
+// file gave them.
+const selectCluster = `
+SELECT c.id, c.alias, c.infrastructure_account, c.local_id, c.api_server_url, c.channel, c.environment,
+       c.criticality_level, c.lifecycle_status, c.provider, c.region, c.config_items, c.node_pools,
+       c.current_version, c.last_version, c.next_version, c.problems,
+       COALESCE(NULLIF(c.owner, ''), a.owner, ''), COALESCE(NULLIF(c.account_name, ''), a.name, ''),
+       c.origin, c.created_at
+FROM clusters c LEFT JOIN infrastructure_accounts a ON a.id = c.infrastructure_account`
+
+func scanCluster(r row) (c fairway.Cluster, err error) {
+	err = r.Scan(&c.ID, &c.Alias, &c.InfrastructureAccount, &c.LocalID, &c.APIServerURL, &c.Channel, &c.Environment,
+		&c.CriticalityLevel, &c.LifecycleStatus, &c.Provider, &c.Region, packed{&c.ConfigItems}, packed{&c.NodePools},
+		&c.Status.CurrentVersion, &c.Status.LastVersion, &c.Status.NextVersion, packed{&c.Status.Problems},
+		&c.Owner, &c.AccountName, packed{&c.Origin}, at{&c.CreatedAt})
+	if c.Status.Problems == nil {
+		c.Status.Problems = []fairway.Problem{}
+	}
+	return c, err
+}
+
+// Clusters returns the clusters that pass the filter, oldest first.
+func (s *Store) Clusters(ctx context.Context, filter fairway.ClusterFilter) ([]fairway.Cluster, error) {
+	var w where
+	for _, f := range []struct{ column, value string }{
+		{"c.alias", filter.Alias}, {"c.api_server_url", filter.APIServerURL}, {"c.channel", filter.Channel},
+		{"c.environment", filter.Environment}, {"c.infrastructure_account", filter.InfrastructureAccount},
+		{"c.lifecycle_status", filter.LifecycleStatus}, {"c.local_id", filter.LocalID},
+		{"c.provider", filter.Provider}, {"c.region", filter.Region}, {"a.cost_center", filter.CostCenter},
+	} {
+		if f.value != "" {
+			w.and(f.column+" = ", f.value)
+		}
+	}
+	if filter.CriticalityLevel != nil {
+		w.and("c.criticality_level = ", *filter.CriticalityLevel)
+	}
+	rows, err := s.reader.QueryContext(ctx, selectCluster+w.String()+` ORDER BY c.created_at, c.id`, w.args...)
+	all, err := collect(rows, err, scanCluster)
+	if err != nil {
+		return nil, s.meaning(fmt.Errorf("list clusters: %w", err))
+	}
+	return all, nil
+}
+
+// Cluster returns the cluster of that id.
+func (s *Store) Cluster(ctx context.Context, id string) (*fairway.Cluster, error) {
+	c, err := scanCluster(s.reader.QueryRowContext(ctx, selectCluster+` WHERE c.id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, notFound("cluster", id)
+	}
+	if err != nil {
+		return nil, s.meaning(fmt.Errorf("read cluster %s: %w", id, err))
+	}
+	return &c, nil
+}
+
+// FindCluster returns the cluster with that id, alias or local id. An exact id
+// wins; otherwise a name that fits several is CodeInvalid.
+func (s *Store) FindCluster(ctx context.Context, name string) (*fairway.Cluster, error) {
+	rows, err := s.reader.QueryContext(ctx, selectCluster+` WHERE c.id = $1 OR c.alias = $1 OR c.local_id = $1 ORDER BY c.created_at, c.id`, name)
+	found, err := collect(rows, err, scanCluster)
+	if err != nil {
+		return nil, s.meaning(fmt.Errorf("find cluster %s: %w", name, err))
+	}
+	var ids []string
+	for _, c := range found {
+		if c.ID == name {
+			return &c, nil
+		}
+		ids = append(ids, c.ID)
+	}
+	switch len(found) {
+	case 0:
+		return nil, s.noCluster(ctx, name)
+	case 1:
+		return &found[0], nil
+	}
+	return nil, fairway.Errorf(fairway.CodeInvalid, "%q names %d clusters", name, len(found)).
+		WithHint("use one of the ids %s", strings.Join(ids, ", "))
+}
+
+// noCluster says that there is no such cluster and names the nearest one.
+func (s *Store) noCluster(ctx context.Context, name string) error {
+	e := fairway.Errorf(fairway.CodeNotFound, "cluster %q does not exist", name).
+		WithHint("`fairway cluster list` shows all clusters")
+	rows, err := s.reader.QueryContext(ctx, `SELECT alias FROM clusters UNION SELECT id FROM clusters ORDER BY 1`)
+	names, err := collect(rows, err, func(r row) (n string, err error) { return n, r.Scan(&n) })
+	if err != nil {
+		return e
+	}
+	if near := nearest.To(name, slices.Values(names)); near != "" {
+		e = e.WithHint("did you mean %q?", near)
+	}
+	return e
+}
+
+// where builds the conditions of a query with their arguments.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+// and adds "condition $n".
+func (w *where) and(condition string, arg any) {
+	w.args = append(w.args, arg)
+	w.conditions = append(w.conditions, fmt.Sprintf("%s$%d", condition, len(w.args)))
+}
+
+// also adds a condition without argument.
+func (w *where) also(condition string) { w.conditions = append(w.conditions, condition) }
+
+// limit adds an argument and returns " LIMIT $n".
+func (w *where) limit(n, standard int) string {
+	if n <= 0 {
+		n = standard
+	}
+	w.args = append(w.args, n)
+	return fmt.Sprintf(" LIMIT $%d", len(w.args))
+}
+
+// String returns " WHERE a AND b", or "" without conditions.
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}

@@ -1,0 +1,228 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// CreateCluster stores a new cluster; a zero CreatedAt is set to now.
+// CodeConflict when its id, its alias, or its local id in the account and
+// region is taken.
+func (s *Store) CreateCluster(ctx context.Context, c *fairway.Cluster) error {
+	if c.CreatedAt.IsZero() {
+		c.CreatedAt = micro(s.now())
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO clusters (id, alias, infrastructure_account, local_id, api_server_url,
+			channel, environment, criticality_level, lifecycle_status, provider, region, config_items, node_pools,
+			current_version, last_version, next_version, problems, owner, account_name, origin, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+			append(clusterValues(c), micros(c.CreatedAt))...)
+		return err
+	})
+	return s.clusterError("create", c, err)
+}
+
+// clusterValues are the columns of a cluster but for created_at, in the order
+// of the statements.
+func clusterValues(c *fairway.Cluster) []any {
+	return []any{c.ID, c.Alias, c.InfrastructureAccount, c.LocalID, c.APIServerURL, c.Channel, c.Environment,
+		c.CriticalityLevel, string(c.LifecycleStatus), c.Provider, c.Region, pack(c.ConfigItems), pack(c.NodePools),
+		c.Status.CurrentVersion, c.Status.LastVersion, c.Status.NextVersion, pack(c.Status.Problems),
+		c.Owner, c.AccountName, pack(c.Origin)}
+}
+
+// clusterError says what a write of a cluster ran into.
+func (s *Store) clusterError(verb string, c *fairway.Cluster, err error) error {
+	switch unique(err) {
+	case "":
+		if err == nil {
+			return nil
+		}
+		return s.meaning(fmt.Errorf("%s cluster %s: %w", verb, c.ID, err))
+	case "clusters.id":
+		return fairway.Errorf(fairway.CodeConflict, "%s cluster %s: a cluster with this id exists already", verb, c.ID)
+	case "clusters.alias":
+		return fairway.Errorf(fairway.CodeConflict, "%s cluster %s: the alias %q is taken by another cluster", verb, c.ID, c.Alias).
+			WithHint("give it another alias")
+	}
+	return fairway.Errorf(fairway.CodeConflict, "%s cluster %s: the local id %q is taken by another cluster of account %s in region %q",
+		verb, c.ID, c.LocalID, c.InfrastructureAccount, c.Region).WithHint("give it another local_id")
+}
+
+// UpdateCluster changes the given fields and returns the cluster as it is then.
+func (s *Store) UpdateCluster(ctx context.Context, id string, u fairway.ClusterUpdate) (*fairway.Cluster, error) {
+	return s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
+		change(c, u)
+		return nil
+	})
+}
+
+// changeCluster reads a cluster, changes it and writes it back, all in one
+// transaction, so that of two writers none overwrites what the other one did.
+func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
+	var c fairway.Cluster
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		c, err = scanCluster(tx.QueryRowContext(ctx, selectOwnCluster, id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("cluster", id)
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(&c); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE clusters SET alias = $2, infrastructure_account = $3, local_id = $4,
+			api_server_url = $5, channel = $6, environment = $7, criticality_level = $8, lifecycle_status = $9, provider = $10,
+			region = $11, config_items = $12, node_pools = $13, current_version = $14, last_version = $15, next_version = $16,
+			problems = $17, owner = $18, account_name = $19, origin = $20 WHERE id = $1`, clusterValues(&c)...)
+		if err != nil {
+			return err
+		}
+		joined, err := scanCluster(tx.QueryRowContext(ctx, selectCluster+` WHERE c.id = $1`, id))
+		if err == nil {
+			c = joined
+		}
+		return err
+	})
+	if c.ID == "" {
+		c.ID = id
+	}
+	if err := s.clusterError("change", &c, err); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// selectOwnCluster reads a cluster without what its account adds, so that
+// writing it back does not make that its own.
+const selectOwnCluster = `
+SELECT id, alias, infrastructure_account, local_id, api_server_url, channel, environment,
+       criticality_level, lifecycle_status, provider, region, config_items, node_pools,
+       current_version, last_version, next_version, problems, owner, account_name, origin, created_at
+FROM clusters WHERE id = $1`
+
+// change gives a cluster the fields of an update.
+func change(c *fairway.Cluster, u fairway.ClusterUpdate) {
+	c.Origin = maps.Clone(c.Origin)
+	for field, to := range map[string]struct{ from, to *string }{
+		"alias":                  {u.Alias, &c.Alias},
+		"infrastructure_account": {u.InfrastructureAccount, &c.InfrastructureAccount},
+		"local_id":               {u.LocalID, &c.LocalID},
+		"api_server_url":         {u.APIServerURL, &c.APIServerURL},
+		"channel":                {u.Channel, &c.Channel},
+		"environment":            {u.Environment, &c.Environment},
+		"provider":               {u.Provider, &c.Provider},
+		"region":                 {u.Region, &c.Region},
+		"owner":                  {u.Owner, &c.Owner},
+		"account_name":           {u.AccountName, &c.AccountName},
+	} {
+		if to.from != nil {
+			*to.to = *to.from
+			delete(c.Origin, field)
+		}
+	}
+	if u.CriticalityLevel != nil {
+		c.CriticalityLevel = *u.CriticalityLevel
+		delete(c.Origin, "criticality_level")
+	}
+	if u.LifecycleStatus != nil {
+		c.LifecycleStatus = *u.LifecycleStatus
+	}
+	if u.ConfigItems != nil {
+		c.ConfigItems = *u.ConfigItems
+	}
+	if u.NodePools != nil {
+		c.NodePools = *u.NodePools
+	}
+	if u.Status != nil {
+		c.Status = *u.Status
+	}
+	if u.Origin != nil {
+		c.Origin = *u.Origin
+	}
+}
+
+// DeleteCluster removes a decommissioned cluster with its inventory; its
+// updates and events stay. Anything else than decommissioned is CodeInvalid.
+func (s *Store) DeleteCluster(ctx context.Context, id string) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		var status string
+		err := tx.QueryRowContext(ctx, `SELECT lifecycle_status FROM clusters WHERE id = $1`, id).Scan(&status)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("cluster", id)
+		}
+		if err != nil {
+			return err
+		}
+		if status != string(fairway.StatusDecommissioned) {
+			return fairway.Errorf(fairway.CodeInvalid, "delete cluster %s: its lifecycle_status is %s", id, status).
+				WithHint("set it to decommission-requested; it can be deleted when it is decommissioned")
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM clusters WHERE id = $1`, id)
+		return err
+	})
+	if err != nil {
+		return s.meaning(fmt.Errorf("delete cluster %s: %w", id, err))
+	}
+	return nil
+}
+
+// SetConfigItem sets one config item of a cluster.
+func (s *Store) SetConfigItem(ctx context.Context, id, key, value string) error {
+	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
+		if c.ConfigItems == nil {
+			c.ConfigItems = map[string]string{}
+		}
+		c.ConfigItems[key] = value
+		return nil
+	})
+	return err
+}
+
+// DeleteConfigItem removes one config item; CodeNotFound when it is not there.
+func (s *Store) DeleteConfigItem(ctx context.Context, id, key string) error {
+	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
+		if _, ok := c.ConfigItems[key]; !ok {
+			return notFound("config item", key)
+		}
+		delete(c.ConfigItems, key)
+		return nil
+	})
+	return err
+}
+
+// PutNodePool creates or replaces the pool of that name; a new one comes last.
+func (s *Store) PutNodePool(ctx context.Context, id string, p fairway.NodePool) error {
+	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
+		for i := range c.NodePools {
+			if c.NodePools[i].Name == p.Name {
+				c.NodePools[i] = p
+				return nil
+			}
+		}
+		c.NodePools = append(c.NodePools, p)
+		return nil
+	})
+	return err
+}
+
+// DeleteNodePool removes the pool of that name.
+func (s *Store) DeleteNodePool(ctx context.Context, id, pool string) error {
+	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
+		kept := slices.DeleteFunc(slices.Clone(c.NodePools), func(p fairway.NodePool) bool { return p.Name == pool })
+		if len(kept) == len(c.NodePools) {
+			return notFound("node pool", pool)
+		}
+		c.NodePools = kept
+		return nil
+	})
+	return err
+}

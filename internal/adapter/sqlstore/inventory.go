@@ -1,0 +1,52 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// Inventory returns the inventory of a cluster in the order it was set; empty
+// for a cluster that has none.
+func (s *Store) Inventory(ctx context.Context, clusterID string) ([]fairway.InventoryItem, error) {
+	rows, err := s.reader.QueryContext(ctx, `SELECT api_version, kind, namespace, name, component, digest
+		FROM inventory WHERE cluster_id = $1 ORDER BY position`, clusterID)
+	all, err := collect(rows, err, func(r row) (i fairway.InventoryItem, err error) {
+		return i, r.Scan(&i.Ref.APIVersion, &i.Ref.Kind, &i.Ref.Namespace, &i.Ref.Name, &i.Component, &i.Digest)
+	})
+	if err != nil {
+		return nil, s.meaning(fmt.Errorf("read the inventory of cluster %s: %w", clusterID, err))
+	}
+	return all, nil
+}
+
+// SetInventory replaces the inventory of a cluster; CodeNotFound when there is
+// no such cluster.
+func (s *Store) SetInventory(ctx context.Context, clusterID string, items []fairway.InventoryItem) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM inventory WHERE cluster_id = $1`, clusterID); err != nil {
+			return err
+		}
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO inventory (cluster_id, position, api_version, kind, namespace, name, component, digest)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for n, i := range items {
+			if _, err := insert.ExecContext(ctx, clusterID, n, i.Ref.APIVersion, i.Ref.Kind, i.Ref.Namespace, i.Ref.Name, i.Component, i.Digest); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if missingParent(err) {
+		return notFound("cluster", clusterID)
+	}
+	if err != nil {
+		return s.meaning(fmt.Errorf("store the inventory of cluster %s: %w", clusterID, err))
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package roll
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+const (
+	// settle is how long a StatefulSet that is seen for the first time is only
+	// watched: a pod that was just deleted is not there to be seen.
+	settle = 2 * time.Second
+	// scaledDown is how long a StatefulSet must stay at fewer pods, all Ready,
+	// to be taken for scaled down.
+	scaledDown = time.Minute
+)
+
+// evict asks the pods of all nodes that are drained to leave, those of the
+// longest drain first: ordinary pods before critical ones, of a StatefulSet one
+// at a time, and of a budget as many as it allows. What a budget says is up to
+// the API server, so one eviction is tried even when the budget reads zero, but
+// only one per interval.
+func (v *view) evict() {
+	var drains []*member
+	for _, p := range v.pools {
+		drains = append(drains, p.of(draining)...)
+	}
+	slices.SortStableFunc(drains, func(a, b *member) int { return a.drainStart().Compare(b.drainStart()) })
+	left := map[string]int{} // evictions that may still be tried, by refusal key
+	gone := map[string]bool{}
+	for _, m := range drains {
+		if !m.node.Unschedulable || m.drainStart().IsZero() {
+			continue // start begins the drain again
+		}
+		if wait := m.deregistering(v.now); wait > 0 {
+			v.wait(Wait{Pool: m.pool.Pool, Node: m.node.Name, Since: m.drainStart(),
+				Reason: fmt.Sprintf("draining %s: load balancers have %s more to forget it", m.node.Name, wait.Round(time.Second))})
+			continue
+		}
+		for _, pod := range m.next() {
+			if why := v.holds(m, pod, left, gone); why != nil {
+				v.wait(*why)
+				continue
+			}
+			v.act(m.pool, Action{Kind: ActionEvict, Node: m.node.Name, Instance: m.ID, Pod: pod,
+				Why: fmt.Sprintf("draining %s: evicts %s", m.node.Name, podName(pod))})
+		}
+	}
+}
+
+// deregistering is how much longer pods must stay so that load balancers have
+// forgotten the node; 0 when there is nothing to wait for.
+func (m *member) deregistering(now time.Time) time.Duration {
+	serves := slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.OwnerKind != "Job" })
+	if !serves {
+		return 0
+	}
+	return max(0, m.drainStart().Add(m.pool.Deregistration).Sub(now))
+}
+
+// next returns the pods whose turn it is: the critical ones only when all
+// others have gone.
+func (m *member) next() []fairway.Pod {
+	ordinary := slices.DeleteFunc(slices.Clone(m.pods), func(p fairway.Pod) bool { return p.Critical })
+	if len(ordinary) > 0 {
+		return ordinary
+	}
+	return m.pods
+}
+
+// holds says why a pod cannot be evicted now, or books the eviction and
+// returns nil.
+func (v *view) holds(m *member, pod fairway.Pod, left map[string]int, gone map[string]bool) *Wait {
+	w := &Wait{Pool: m.pool.Pool, Node: m.node.Name, Pod: podName(pod), Since: m.drainStart()}
+	if pod.Deleting {
+		w.Reason = fmt.Sprintf("draining %s: %s is shutting down", m.node.Name, podName(pod))
+		return w
+	}
+	service := ""
+	if pod.OwnerKind == "StatefulSet" {
+		service = pod.Namespace + "/" + pod.OwnerName
+		why := v.disturbed(service, pod)
+		if gone[service] && why == "" {
+			why = "another of its pods is leaving"
+		}
+		if why != "" {
+			w.Reason = fmt.Sprintf("draining %s: %s waits for StatefulSet %s: %s", m.node.Name, podName(pod), service, why)
+			w.Actor = "whoever runs " + service
+			return w
+		}
+	}
+	key := RefusalKey(v.budgets, pod)
+	if _, seen := left[key]; !seen {
+		left[key] = v.allowance(key, pod, m.pool.retryRefused())
+	}
+	if left[key] == 0 {
+		w.Reason, w.Budget = v.refusal(pod)
+		w.Reason = fmt.Sprintf("draining %s: %s", m.node.Name, w.Reason)
+		w.Actor = "whoever runs " + podName(pod)
+		return w
+	}
+	left[key]--
+	if service != "" {
+		gone[service] = true
+	}
+	return nil
+}
+
+// allowance is how many evictions may be tried now under a refusal key.
+func (v *view) allowance(key string, pod fairway.Pod, retry time.Duration) int {
+	if at, refused := v.History.RefusedAt[key]; refused && v.now.Sub(at) < retry {
+		return 0
+	}
+	budgets := v.covering[pod.UID]
+	switch {
+	case len(budgets) == 0:
+		return 1
+	case len(budgets) == 1 && budgets[0].Generation == budgets[0].ObservedGeneration:
+		return max(1, budgets[0].DisruptionsAllowed)
+	}
+	return 1
+}
+
+// disturbed says why no pod of a StatefulSet but those that are down already
+// may be evicted, or "".
+func (v *view) disturbed(service string, pod fairway.Pod) string {
+	members := v.services[service]
+	for _, p := range members {
+		switch {
+		case p.UID == pod.UID:
+		case p.Deleting:
+			return podName(p) + " is shutting down"
+		case !p.Ready:
+			return podName(p) + " is not ready"
+		}
+	}
+	known := v.History.Services[service]
+	if wished := max(known.Members, v.expected(members), ordinals(members)); len(members) < wished {
+		return fmt.Sprintf("only %d of its %d pods are there", len(members), wished)
+	}
+	if v.now.Sub(known.Since) < settle {
+		return "watches it for a moment first"
+	}
+	return ""
+}
+
+// expected is how many pods a budget expects that covers nothing but these.
+func (v *view) expected(members []fairway.Pod) int {
+	most := 0
+	for _, p := range members {
+		for _, b := range v.covering[p.UID] {
+			if len(b.PodUIDs) <= len(members) && !slices.ContainsFunc(b.PodUIDs, func(uid string) bool {
+				return !slices.ContainsFunc(members, func(p fairway.Pod) bool { return p.UID == uid })
+			}) {
+				most = max(most, b.ExpectedPods)
+			}
+		}
+	}
+	return most
+}
+
+// ordinals returns how many pods a StatefulSet has by the highest number among
+// them.
+func ordinals(members []fairway.Pod) int {
+	most := 0
+	for _, p := range members {
+		if n, err := strconv.Atoi(p.Name[strings.LastIndexByte(p.Name, '-')+1:]); err == nil {
+			most = max(most, n+1)
+		}
+	}
+	return most
+}
+
+// endDrained ends the instances of nodes that have nothing left to lose, the
+// one whose drain began first before others.
+func (v *view) endDrained() {
+	for _, p := range v.pools {
+		drains := p.of(draining)
+		slices.SortStableFunc(drains, func(a, b *member) int {
+			return cmp.Or(a.drainStart().Compare(b.drainStart()), cmp.Compare(a.ID, b.ID))
+		})
+		for _, m := range drains {
+			if !m.node.Unschedulable || m.drainStart().IsZero() || !m.old() && !p.isSurplus(m) {
+				continue
+			}
+			dead := m.dead(v.now)
+			if slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return !p.Deleting || !dead }) {
+				continue
+			}
+			if m.node.VolumesAttached > 0 && !dead {
+				v.wait(Wait{Pool: p.Pool, Node: m.node.Name, Since: m.drainStart(),
+					Reason: fmt.Sprintf("draining %s: waits until its %d volumes are detached", m.node.Name, m.node.VolumesAttached)})
+				continue
+			}
+			v.end(m, "is drained")
+		}
+	}
+}
+
+// end terminates the instance of a member. The group shrinks with it when
+// enough current instances are there or on their way.
+func (v *view) end(m *member, why string) {
+	p := m.pool
+	decrement := v.surplus(m)
+	if decrement && v.late(p) {
+		v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s before it ends %s", p.Pool, m.name())})
+		return
+	}
+	after := "the cloud launches a replacement"
+	if decrement {
+		after = "the group shrinks by one"
+		p.Desired--
+		p.resized = true
+		v.asks(p, p.Desired)
+	}
+	v.act(p, Action{Kind: ActionTerminate, Node: m.nodeName(), Instance: m.ID, Decrement: decrement,
+		Why: fmt.Sprintf("terminates %s, which %s; %s", m.name(), why, after)})
+	m.kind, m.starts = leaving, false
+}
+
+func (m *member) nodeName() string {
+	if m.node == nil {
+		return ""
+	}
+	return m.node.Name
+}
+
+// surplus reports whether the pool needs no other instance in place of the member.
+func (v *view) surplus(m *member) bool {
+	p := m.pool
+	if p.Desired <= p.base {
+		// Shrinking below the size from before is never right: what is missing is launched.
+		return false
+	}
+	if !m.old() {
+		return p.current() > p.needed()
+	}
+	if v.homeless(p, m.zone()) {
+		return false
+	}
+	return p.current() >= p.needed() || p.Desired > p.limit()
+}
+
+// replaceBroken ends new instances whose nodes do not become Ready, so that the
+// cloud launches others. Old nodes stay as they are meanwhile.
+func (v *view) replaceBroken() {
+	for _, p := range v.pools {
+		if p.active() == 0 && !p.tagged {
+			continue // no roll: what breaks by itself is not ours
+		}
+		for _, m := range p.of(broken) {
+			v.end(m, fmt.Sprintf("did not become ready within %s", p.nodeReadyTimeout()))
+		}
+	}
+}

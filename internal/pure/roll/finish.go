@@ -1,0 +1,117 @@
+package roll
+
+import (
+	"fmt"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// finish ends the roll when nothing is left to replace: sizes back to what they
+// were, no protection and no mark left. Nodes that cannot be rolled keep their
+// marks until all other pools are through, and are then named.
+func (v *view) finish() {
+	clean := true
+	var blocked []fairway.BlockedNode
+	for _, p := range v.pools {
+		if !v.ends(p) {
+			clean = false
+			continue
+		}
+		for _, m := range p.members {
+			switch {
+			case m.kind == leaving:
+			case p.tagged && m.Protected && !m.old():
+				v.unprotect(m)
+				clean = false
+			case m.kind == quarantined:
+				blocked = append(blocked, v.whyBlocked(m))
+			case !m.old() && v.clean(m, "is up to date"):
+				clean = false
+			}
+		}
+		if p.keeps && p.count(quarantined) == 0 {
+			blocked = append(blocked, fairway.BlockedNode{Node: p.of(good)[0].name(), Reason: p.idle[0].Reason})
+		}
+		if clean && p.tagged && len(blocked) == 0 {
+			v.forget(p)
+			clean = false
+		}
+	}
+	if !clean {
+		return
+	}
+	if len(blocked) == 0 {
+		v.Done = true
+		return
+	}
+	v.History.Blocked = blocked
+	v.tidyUp()
+}
+
+// ends reports whether nothing is left to do in a pool but to clean up; where
+// it is not, the waits say why.
+func (v *view) ends(p *pool) bool {
+	if p.active() > 0 || p.acted || p.resized {
+		return false
+	}
+	if !p.tagged && p.stuck() == 0 {
+		return true // no roll, or one that was cleaned up after
+	}
+	for _, m := range p.members {
+		switch m.kind {
+		case booting:
+			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Since: m.LaunchedAt, Reason: fmt.Sprintf("waits for %s to be ready for %s", m.name(), p.MinReady)})
+			return false
+		case broken, draining:
+			return false
+		case leaving:
+			if m.node != nil && len(owned(*m.node)) > 0 {
+				v.wait(Wait{Pool: p.Pool, Node: m.node.Name, Reason: fmt.Sprintf("waits for %s to shut down", m.node.Name)})
+				return false
+			}
+		}
+	}
+	if p.launching() > 0 {
+		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to launch %d instances in %s%s", p.launching(), p.Pool, refusals(p))})
+		return false
+	}
+	return p.Desired <= p.base || p.keeps
+}
+
+func refusals(p *pool) string {
+	if len(p.Refusals) == 0 {
+		return ""
+	}
+	return ": " + p.Refusals[0]
+}
+
+func (v *view) whyBlocked(m *member) fairway.BlockedNode {
+	b, _ := v.blocker(m)
+	_, b.Reason = quarantine(*m.node)
+	if !m.old() {
+		b.Reason = "is one node more than before the roll and cannot go: " + b.Reason
+	}
+	return b
+}
+
+// forget removes the tag with the size from before the roll.
+func (v *view) forget(p *pool) {
+	p.resized = true
+	v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: 0, Why: fmt.Sprintf("%s is back at its size of %d", p.Pool, p.Desired)})
+}
+
+// tidyUp is the end of a roll that leaves nodes behind: their marks and the
+// tags go, and the nodes are named.
+func (v *view) tidyUp() {
+	for _, p := range v.pools {
+		for _, m := range p.members {
+			if m.kind != leaving {
+				v.clean(m, "cannot be rolled")
+			}
+		}
+		if p.tagged {
+			v.forget(p)
+		}
+	}
+	v.Done, v.Blocked = true, v.History.Blocked
+}

@@ -1,0 +1,121 @@
+package roll
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// History is what a manager remembers of a roll between two decisions. Losing
+// it costs a little time and never safety. Decide returns it brought up to
+// date; only RefusedAt is written by whoever evicts, with Refuse.
+type History struct {
+	// RefusedAt is when an eviction was last refused, by budget or pod
+	// (RefusalKey).
+	RefusedAt map[string]time.Time
+	// Services are the StatefulSets seen, by namespace/name.
+	Services map[string]Service
+	// Drains are the drains under way, by node.
+	Drains map[string]Progress
+	// Away is since when a node or a new instance has been seen not Ready, by
+	// instance id. It makes a clock that jumps harmless for nodes with pods.
+	Away map[string]time.Time
+	// NotJoined are the new instances that never became Ready, by id.
+	NotJoined map[string]NotJoined
+	// Began is when this manager first looked.
+	Began time.Time
+	// Asked is the size that was last asked for, by pool: a view of the cloud
+	// that does not show it yet is late.
+	Asked map[string]Size
+	// NoRoomSince is since when the cloud has refused to launch, by pool.
+	NoRoomSince map[string]time.Time
+	// IdleSince is since when nothing could be done in a pool.
+	IdleSince map[string]time.Time
+	// Blocked is set once nothing but these nodes is left and only cleaning up
+	// remains.
+	Blocked []fairway.BlockedNode
+}
+
+// Service is what is remembered of a StatefulSet: so long as one of its pods
+// has been deleted and not made again, only memory knows that it is missing.
+type Service struct {
+	Members int       // the most that were seen
+	Seen    int       // how many were seen last
+	Since   time.Time // since when Seen has not changed
+}
+
+// Progress is how far a drain has come.
+type Progress struct {
+	Left  int // steps still to go: two for a pod, one for one that shuts down or a volume
+	Since time.Time
+}
+
+// Size is a desired size and when it was asked for.
+type Size struct {
+	Desired int
+	At      time.Time
+}
+
+// NotJoined is a new instance that never became Ready.
+type NotJoined struct {
+	Pool       string
+	LaunchedAt time.Time
+}
+
+// RefusalKey returns the key of RefusedAt for an eviction of the pod: the
+// budget that covers it, or the pod itself when that is none or several.
+func RefusalKey(budgets []fairway.Budget, p fairway.Pod) string {
+	key := ""
+	for _, b := range budgets {
+		if !slices.Contains(b.PodUIDs, p.UID) {
+			continue
+		}
+		if key != "" {
+			return podKey(p)
+		}
+		key = budgetName(b)
+	}
+	if key == "" {
+		return podKey(p)
+	}
+	return key
+}
+
+// Refuse remembers that the API server refused to evict the pod.
+func (h *History) Refuse(budgets []fairway.Budget, p fairway.Pod, now time.Time) {
+	if h.RefusedAt == nil {
+		h.RefusedAt = map[string]time.Time{}
+	}
+	h.RefusedAt[RefusalKey(budgets, p)] = now
+}
+
+// clone returns a copy that can be changed, with all maps made.
+func (h History) clone() History {
+	return History{
+		RefusedAt:   cloned(h.RefusedAt),
+		Services:    cloned(h.Services),
+		Drains:      cloned(h.Drains),
+		Away:        cloned(h.Away),
+		NotJoined:   cloned(h.NotJoined),
+		Began:       h.Began,
+		Asked:       cloned(h.Asked),
+		NoRoomSince: cloned(h.NoRoomSince),
+		IdleSince:   cloned(h.IdleSince),
+		Blocked:     slices.Clone(h.Blocked),
+	}
+}
+
+func cloned[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return maps.Clone(m)
+}
+
+func podName(p fairway.Pod) string { return p.Namespace + "/" + p.Name }
+
+func podKey(p fairway.Pod) string { return "pod " + p.UID }
+
+func budgetName(b fairway.Budget) string { return b.Namespace + "/" + b.Name }

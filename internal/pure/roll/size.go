@@ -1,0 +1,239 @@
+package roll
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// noRoomPatience is how long the cloud may refuse to launch before the roll
+// goes on without.
+const noRoomPatience = 30 * time.Second
+
+// noRoom reports whether the cloud owes instances and has refused for long
+// enough not to wait for them.
+func (v *view) noRoom(p *pool) bool {
+	since, refused := v.History.NoRoomSince[p.Pool]
+	if !refused || p.launching() == 0 {
+		return false
+	}
+	patience := p.nodeReadyTimeout()
+	if len(p.Refusals) > 0 {
+		patience = min(patience, noRoomPatience)
+	}
+	return v.now.Sub(since) >= patience
+}
+
+// full reports whether no more instances can be had.
+func (v *view) full(p *pool) bool {
+	return v.noRoom(p) || p.launching() == 0 && p.Desired >= p.most()
+}
+
+// most is the greatest size that the pool may ever have: with an instance in
+// every zone beyond the surge, any volume finds a node.
+func (p *pool) most() int {
+	return min(p.Max, p.base+p.surgeNow()+max(0, len(p.zones())-1))
+}
+
+// lateView is how old the cloud's answers may be.
+const lateView = 10 * time.Second
+
+// late reports whether the view of a group may be older than what was asked of
+// it last. A size computed from such a view could be too small, and the cloud
+// would choose instances to end.
+func (v *view) late(p *pool) bool {
+	if asked, ok := v.History.Asked[p.Pool]; ok {
+		return asked.Desired != p.Desired && v.now.Sub(asked.At) < lateView
+	}
+	// A manager that has just taken over does not know what was asked.
+	begun := p.tagged || slices.ContainsFunc(p.outdated(), func(m *member) bool { return m.node != nil && len(owned(*m.node)) > 0 })
+	return begun && v.now.Sub(v.History.Began) < lateView/2
+}
+
+// asks notes the size of a group that a decision asks for.
+func (v *view) asks(p *pool, desired int) {
+	v.History.Asked[p.Pool] = Size{Desired: desired, At: v.now}
+}
+
+// resize asks for the surge, and for one more when nothing else can go on.
+func (v *view) resize(p *pool) {
+	if p.resized || v.late(p) {
+		return
+	}
+	active := p.active()
+	target := p.Desired
+	why := ""
+	switch {
+	case p.Desired < p.base && (active > 0 || p.tagged):
+		target, why = p.base, "brings %s back to its size of %d"
+	case active == 0:
+		return
+	case p.OneAtATime && p.Desired < p.limit() && v.anotherSurges(p):
+		return
+	case p.Desired < min(p.limit(), p.base+active):
+		target, why = min(p.limit(), p.base+active), "launches replacements: %s grows to %d"
+	case v.mayStretch(p):
+		target, why = p.Desired+1, "launches one more, since nothing can go on without: %s grows to %d"
+	case !p.tagged:
+		why = "remembers the size of %s, %d"
+	default:
+		return
+	}
+	p.resized = true
+	v.asks(p, target)
+	v.act(p, Action{Kind: ActionSetDesired, Desired: target, Base: p.base, Why: fmt.Sprintf(why, p.Pool, target)})
+}
+
+// anotherSurges reports whether another pool of those that go one at a time has
+// its turn.
+func (v *view) anotherSurges(p *pool) bool {
+	for _, o := range v.pools {
+		if o == p {
+			break
+		}
+		if o.OneAtATime && o.active() > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.pools, func(o *pool) bool { return o != p && o.OneAtATime && o.moving() > 0 })
+}
+
+// mayStretch reports whether the pool can grow beyond its surge: nothing is on
+// its way, nothing could be begun, and there is room.
+func (v *view) mayStretch(p *pool) bool {
+	return p.tagged && !p.acted && p.moving() == 0 && p.launching() == 0 && p.Desired < p.most()
+}
+
+// shrink gives back what the pool has beyond its size from before, once all
+// outdated nodes are gone: instances without pods first, then one node at a
+// time, drained like any other.
+func (v *view) shrink(p *pool) {
+	if p.resized || !p.tagged || p.active() > 0 || p.Desired <= p.base {
+		return
+	}
+	for _, m := range p.of(booting) {
+		if p.Desired > p.base && m.node == nil {
+			v.end(m, "is not needed any more")
+		}
+	}
+	if p.resized {
+		return
+	}
+	if p.moving() > 0 {
+		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s has %d more nodes than before the roll; waits for others to come or go first", p.Pool, p.Desired-p.base)})
+		return
+	}
+	if p.launching() > 0 {
+		v.forgo(p)
+		return
+	}
+	var free []*member
+	for _, m := range p.of(good) {
+		if m.schedulable() && p.schedulable()-1 >= p.floor() && (!m.zonal() || v.matched(m, isGood)) {
+			free = append(free, m)
+		}
+	}
+	if len(free) == 0 {
+		w := Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s has %d nodes, %d more than before the roll, and none of the new ones can go", p.Pool, p.Desired, p.Desired-p.base)}
+		p.idle = append(p.idle, w)
+		v.wait(w)
+		return
+	}
+	slices.SortStableFunc(free, func(a, b *member) int {
+		if d := first(a.zonal(), b.zonal()); d != 0 {
+			return d
+		}
+		return len(a.pods) - len(b.pods)
+	})
+	v.begin(candidate{member: free[0]}, "the pool has one node more than it needs")
+}
+
+// forgo gives up instances that the cloud cannot launch. A size below what is
+// attached would make the cloud choose a victim, so all are protected first.
+func (v *view) forgo(p *pool) {
+	if !v.noRoom(p) || v.late(p) {
+		return
+	}
+	safe := true
+	for _, m := range p.members {
+		if m.kind != leaving && !m.Protected {
+			safe = false
+			v.act(p, Action{Kind: ActionProtect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf("protects %s while the group shrinks", m.name())})
+		}
+	}
+	if !safe {
+		return
+	}
+	p.resized = true
+	size := max(p.base, p.attached())
+	v.asks(p, size)
+	v.act(p, Action{Kind: ActionSetDesired, Desired: size, Base: p.base, Why: fmt.Sprintf("gives up %d instances that the cloud does not launch", p.Desired-size)})
+}
+
+// remember brings the history up to date with what is seen now.
+func (v *view) remember() {
+	h := &v.History
+	if h.Began.IsZero() {
+		h.Began = v.now
+	}
+	for name, pods := range v.services {
+		s, known := h.Services[name]
+		seen := len(pods)
+		if !known || s.Seen != seen {
+			s.Seen, s.Since = seen, v.now
+		}
+		ready := !slices.ContainsFunc(pods, func(p fairway.Pod) bool { return p.Deleting || !p.Ready })
+		if seen >= s.Members || ready && v.now.Sub(s.Since) >= scaledDown {
+			s.Members = seen
+		}
+		h.Services[name] = s
+	}
+	drains := map[string]Progress{}
+	for _, p := range v.pools {
+		if p.launching() == 0 {
+			delete(h.NoRoomSince, p.Pool)
+		} else if _, known := h.NoRoomSince[p.Pool]; !known {
+			h.NoRoomSince[p.Pool] = v.now
+		}
+		for _, m := range p.of(broken) {
+			// Seen for a while as well: one jump of the clock is no failure.
+			if v.now.Sub(m.away) >= p.nodeReadyTimeout()/2 {
+				h.NotJoined[m.ID] = NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt}
+			}
+		}
+		for _, m := range p.of(draining) {
+			d, known := h.Drains[m.node.Name]
+			left := m.node.VolumesAttached
+			for _, pod := range m.pods {
+				left += 2
+				if pod.Deleting {
+					left--
+				}
+			}
+			if !known {
+				d = Progress{Left: left, Since: m.drainStart()}
+			} else if left < d.Left {
+				d = Progress{Left: left, Since: v.now}
+			}
+			drains[m.node.Name] = d
+		}
+	}
+	h.Drains = drains
+}
+
+// quarantine reads since when and why a node is quarantined.
+func quarantine(n fairway.Node) (time.Time, string) {
+	text := n.Annotations[fairway.AnnotationQuarantine]
+	for i := range text {
+		if text[i] == ' ' {
+			at, err := time.Parse(time.RFC3339, text[:i])
+			if err == nil {
+				return at, text[i+1:]
+			}
+			break
+		}
+	}
+	return time.Time{}, text
+}

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/surface/client"
+)
+
+// cluster is `fairway cluster`.
+func (e *env) cluster() *cobra.Command {
+	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet"},
+		e.clusterList(), e.clusterShow())
+}
+
+func (e *env) clusterList() *cobra.Command {
+	var filter fairway.ClusterFilter
+	c := e.asks(&cobra.Command{
+		Use:   "list",
+		Short: "List clusters, and what each does and waits for",
+		Example: `  fairway cluster list
+  fairway cluster list --channel beta -o wide
+  fairway cluster list -o jsonpath='{range .items[*]}{.alias}{"\t"}{.state.doing}{"\n"}{end}'`,
+		Args: exactly(),
+	})
+	format := output(c, formatsList)
+	c.Flags().StringVar(&filter.Channel, "channel", "", "only clusters of this channel")
+	c.Flags().StringVar(&filter.Environment, "environment", "", "only clusters of this environment")
+	c.Flags().StringVar(&filter.LifecycleStatus, "lifecycle-status", "", "only clusters of this lifecycle status")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		f, err := format()
+		if err != nil {
+			return err
+		}
+		api, err := client.Find(e.find)
+		if err != nil {
+			return err
+		}
+		all, err := api.Clusters(c.Context(), filter)
+		if err != nil {
+			return err
+		}
+		return list(f, e.Stdout, all, func(wide bool) *table { return e.clusterTable(all, wide) })
+	}
+	return c
+}
+
+func (e *env) clusterTable(all []client.ClusterView, wide bool) *table {
+	t := &table{header: []string{"CLUSTER", "CHANNEL", "LIFECYCLE", "VERSION", "NODES", "DOING", "WAITING FOR", "SINCE"}, width: e.Width, empty: "no clusters"}
+	if wide {
+		t.header = append(t.header, "WHO CAN ACT", "ID", "PROVIDER", "REGION", "ENVIRONMENT", "PROBLEMS")
+		t.width = 0
+	}
+	for _, c := range all {
+		row := []string{c.Alias, c.Channel, string(c.LifecycleStatus), dash(short(c.Status.CurrentVersion)), nodes(c.State.NodesDone, c.State.NodesTotal),
+			c.State.Doing, dash(c.State.Waiting), age(e.Now(), c.State.Since)}
+		if wide {
+			row = append(row, dash(c.State.Actor), c.ID, c.Provider, c.Region, c.Environment, fmt.Sprint(len(c.Status.Problems)))
+		}
+		t.add(row...)
+	}
+	return t
+}
+
+// nodes says how many nodes are done, "-" when there is nothing to do.
+func nodes(done, total int) string {
+	if total == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d", done, total)
+}
+
+func (e *env) clusterShow() *cobra.Command {
+	var origin bool
+	c := e.asks(&cobra.Command{
+		Use:   "show CLUSTER",
+		Short: "Show one cluster: its entry, its pools and what it is doing",
+		Long:  "Shows a cluster by its alias, id or local id.",
+		Example: `  fairway cluster show beta-1
+  fairway cluster show beta-1 --origin     where values come from that nobody gave
+  fairway cluster show beta-1 -o yaml`,
+		Args:              exactly("CLUSTER"),
+		ValidArgsFunction: e.completeClusters,
+	})
+	format := output(c, formatsOne)
+	c.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		f, err := format()
+		if err != nil {
+			return err
+		}
+		api, err := client.Find(e.find)
+		if err != nil {
+			return err
+		}
+		v, err := api.Cluster(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return f.print(e.Stdout, v, func(wide bool) *table { return e.clusterCard(v, origin, wide) })
+	}
+	return c
+}
+
+// clusterCard shows one cluster line by line.
+func (e *env) clusterCard(v *client.ClusterView, origin, wide bool) *table {
+	t := &table{width: e.Width}
+	if wide {
+		t.width = 0
+	}
+	line := func(name, value string) {
+		row := []string{name, dash(value)}
+		if origin {
+			row = append(row, originOf(v.Origin, name, value))
+		}
+		t.add(row...)
+	}
+	line("id", v.ID)
+	line("alias", v.Alias)
+	line("doing", v.State.Doing)
+	line("waiting for", v.State.Waiting)
+	line("since", age(e.Now(), v.State.Since))
+	line("who can act", v.State.Actor)
+	line("nodes done", nodes(v.State.NodesDone, v.State.NodesTotal))
+	line("last error", v.State.Error)
+	line("hint", v.State.Hint)
+	line("update", v.State.UpdateID)
+	line("current_version", v.Status.CurrentVersion)
+	line("next_version", v.Status.NextVersion)
+	for _, p := range v.Status.Problems {
+		line("problem", p.Title)
+	}
+	line("lifecycle_status", string(v.LifecycleStatus))
+	line("channel", v.Channel)
+	line("environment", v.Environment)
+	line("criticality_level", fmt.Sprint(v.CriticalityLevel))
+	line("provider", v.Provider)
+	line("region", v.Region)
+	line("infrastructure_account", v.InfrastructureAccount)
+	line("local_id", v.LocalID)
+	line("api_server_url", v.APIServerURL)
+	line("owner", v.Owner)
+	for _, key := range slices.Sorted(maps.Keys(v.ConfigItems)) {
+		line("config_items."+key, v.ConfigItems[key])
+	}
+	for _, p := range v.NodePools {
+		at := "node_pools." + p.Name + "."
+		line(at+"profile", p.Profile)
+		line(at+"instance_types", strings.Join(p.InstanceTypes, ", "))
+		line(at+"discount_strategy", p.DiscountStrategy)
+		line(at+"size", fmt.Sprintf("%d to %d", p.MinSize, p.MaxSize))
+		for _, key := range slices.Sorted(maps.Keys(p.ConfigItems)) {
+			line(at+"config_items."+key, p.ConfigItems[key])
+		}
+	}
+	return t
+}
+
+// fields are the lines of a card that come from the registry entry and so have
+// an origin; those below config_items and node_pools come besides.
+var fields = []string{"id", "alias", "lifecycle_status", "channel", "environment", "criticality_level", "provider", "region",
+	"infrastructure_account", "local_id", "api_server_url", "owner"}
+
+// originOf says where a value comes from.
+func originOf(origin map[string]string, name, value string) string {
+	if from, ok := origin[name]; ok {
+		return from
+	}
+	entry := slices.Contains(fields, name) || strings.HasPrefix(name, "config_items.") || strings.HasPrefix(name, "node_pools.")
+	if entry && value != "" {
+		return "registry"
+	}
+	return ""
+}
+
+// completeClusters offers the aliases of the fleet.
+func (e *env) completeClusters(c *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+	api, err := client.Find(e.find)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all, err := api.Clusters(c.Context(), fairway.ClusterFilter{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, one := range all {
+		if strings.HasPrefix(one.Alias, start) {
+			names = append(names, one.Alias)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

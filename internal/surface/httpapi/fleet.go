@@ -1,0 +1,235 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// items is the body of every list.
+type items[T any] struct {
+	Body struct {
+		Items []T `json:"items" nullable:"false"`
+	}
+}
+
+// one is the body of a single thing.
+type one[T any] struct{ Body T }
+
+// updateView is an update with its steps.
+type updateView struct {
+	fairway.Update
+	Steps []fairway.Step `json:"steps" nullable:"false"`
+}
+
+// fleet registers the fleet API.
+func (a *api) fleet(mux *http.ServeMux) {
+	useProblems()
+	config := huma.DefaultConfig("Fairway fleet API", a.Version)
+	config.Info.Description = "What every cluster of the fleet does, waits for, since when, and who can act."
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.RejectUnknownQueryParameters = true
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	config.Security = []map[string][]string{{"token": {}}}
+	h := humago.New(mux, config)
+
+	get(a, h, "list-clusters", "/api/v1/clusters", "The clusters that pass all given filters, oldest first", a.listClusters)
+	get(a, h, "get-cluster", "/api/v1/clusters/{cluster}", "A cluster by id, alias or local id", a.getCluster)
+	get(a, h, "list-updates", "/api/v1/updates", "Updates, newest first", a.listUpdates)
+	get(a, h, "get-update", "/api/v1/updates/{update}", "An update with its steps", a.getUpdate)
+	get(a, h, "list-rollouts", "/api/v1/rollouts", "Rollouts, newest first", a.listRollouts)
+	get(a, h, "get-rollout", "/api/v1/rollouts/{rollout}", "A rollout", a.getRollout)
+	get(a, h, "list-events", "/api/v1/events", "Events after a sequence number, in order", a.listEvents)
+}
+
+// get registers an operation that reads. Its errors become problems.
+func get[I, O any](a *api, h huma.API, id, path, summary string, do func(ctx context.Context, in *I) (*O, error)) {
+	huma.Register(h, huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
+		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable},
+	}, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			if of := fairway.ErrorCode(err); (of == fairway.CodeInternal || of == fairway.CodeUnavailable) && ctx.Err() == nil {
+				a.Log.Error("request failed", "operation", id, "error", err)
+			}
+			return nil, problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+// listOf is the answer with several things, never null.
+func listOf[T any](all []T) *items[T] {
+	if all == nil {
+		all = []T{}
+	}
+	out := &items[T]{}
+	out.Body.Items = all
+	return out
+}
+
+// clusterFilter is the query of a list of clusters.
+type clusterFilter struct {
+	Alias                 string `query:"alias"`
+	APIServerURL          string `query:"api_server_url"`
+	Channel               string `query:"channel"`
+	Environment           string `query:"environment"`
+	InfrastructureAccount string `query:"infrastructure_account"`
+	LifecycleStatus       string `query:"lifecycle_status"`
+	LocalID               string `query:"local_id"`
+	Provider              string `query:"provider"`
+	Region                string `query:"region"`
+	CostCenter            string `query:"cost_center"`
+	CriticalityLevel      int32  `query:"criticality_level" minimum:"0" doc:"0 means any"`
+}
+
+func (a *api) listClusters(ctx context.Context, in *clusterFilter) (*items[fairway.ClusterView], error) {
+	filter := fairway.ClusterFilter{
+		Alias: in.Alias, APIServerURL: in.APIServerURL, Channel: in.Channel, Environment: in.Environment,
+		InfrastructureAccount: in.InfrastructureAccount, LifecycleStatus: in.LifecycleStatus, LocalID: in.LocalID,
+		Provider: in.Provider, Region: in.Region, CostCenter: in.CostCenter,
+	}
+	if in.CriticalityLevel != 0 {
+		filter.CriticalityLevel = &in.CriticalityLevel
+	}
+	clusters, err := a.Store.Clusters(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	newest, err := a.Store.Updates(ctx, fairway.UpdateFilter{Newest: true, Limit: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[string]*fairway.Update, len(newest))
+	for i := range newest {
+		of[newest[i].ClusterID] = &newest[i]
+	}
+	views := make([]fairway.ClusterView, len(clusters))
+	for i, c := range clusters {
+		views[i] = c.View(of[c.ID])
+	}
+	return listOf(views), nil
+}
+
+type clusterPath struct {
+	Cluster string `path:"cluster" doc:"id, alias or local id"`
+}
+
+func (a *api) getCluster(ctx context.Context, in *clusterPath) (*one[fairway.ClusterView], error) {
+	c, err := a.Store.FindCluster(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	newest, err := a.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: c.ID, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(newest) == 0 {
+		return &one[fairway.ClusterView]{c.View(nil)}, nil
+	}
+	return &one[fairway.ClusterView]{c.View(&newest[0])}, nil
+}
+
+type updateFilter struct {
+	Cluster string `query:"cluster" doc:"id, alias or local id"`
+	Rollout string `query:"rollout"`
+	Active  bool   `query:"active" doc:"only those that are not over"`
+	Newest  bool   `query:"newest" doc:"only the newest of each cluster"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"10000" default:"100"`
+}
+
+func (a *api) listUpdates(ctx context.Context, in *updateFilter) (*items[fairway.Update], error) {
+	id, err := a.clusterID(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: id, RolloutID: in.Rollout, Active: in.Active, Newest: in.Newest, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	return listOf(all), nil
+}
+
+// clusterID returns the id of a cluster that may be named otherwise. A name
+// that no cluster has (any more) is taken for an id: its history outlives it.
+func (a *api) clusterID(ctx context.Context, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	c, err := a.Store.FindCluster(ctx, name)
+	if err == nil {
+		return c.ID, nil
+	}
+	if fairway.ErrorCode(err) != fairway.CodeNotFound {
+		return "", err
+	}
+	past, listed := a.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: name, Limit: 1})
+	if listed == nil && len(past) > 0 {
+		return name, nil
+	}
+	return "", err
+}
+
+type updatePath struct {
+	Update string `path:"update"`
+}
+
+func (a *api) getUpdate(ctx context.Context, in *updatePath) (*one[updateView], error) {
+	u, err := a.Store.Update(ctx, in.Update)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := a.Store.Steps(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &one[updateView]{updateView{*u, steps}}, nil
+}
+
+type rolloutFilter struct {
+	Channel string `query:"channel"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"10000" default:"100"`
+}
+
+func (a *api) listRollouts(ctx context.Context, in *rolloutFilter) (*items[fairway.Rollout], error) {
+	all, err := a.Store.Rollouts(ctx, in.Channel, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(all), nil
+}
+
+type rolloutPath struct {
+	Rollout string `path:"rollout"`
+}
+
+func (a *api) getRollout(ctx context.Context, in *rolloutPath) (*one[fairway.Rollout], error) {
+	r, err := a.Store.Rollout(ctx, in.Rollout)
+	if err != nil {
+		return nil, err
+	}
+	return &one[fairway.Rollout]{*r}, nil
+}
+
+type eventFilter struct {
+	Cluster string `query:"cluster" doc:"id, alias or local id"`
+	After   int64  `query:"after" minimum:"0" doc:"only events with a larger seq"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"10000" default:"500"`
+}
+
+func (a *api) listEvents(ctx context.Context, in *eventFilter) (*items[fairway.Event], error) {
+	id, err := a.clusterID(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Store.Events(ctx, id, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(all), nil
+}
