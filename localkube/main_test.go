@@ -82,6 +82,8 @@ type world struct {
 	kube  *kubernetes.Clientset
 	http  *http.Client
 	log   *lockedBuffer
+	// child is set when cmd is not the localkube but its parent.
+	child bool
 	// took is the time from start to the ready file.
 	took time.Duration
 	// exited yields the result of the process.
@@ -142,7 +144,13 @@ func (w *world) waitReady() {
 		if err != nil {
 			return err
 		}
-		return json.Unmarshal(data, &w.ready)
+		if err := json.Unmarshal(data, &w.ready); err != nil {
+			return err
+		}
+		if !w.child && w.ready.PID != w.cmd.Process.Pid {
+			return fmt.Errorf("it is that of process %d, which was killed", w.ready.PID)
+		}
+		return nil
 	})
 	w.took = time.Since(begin)
 	w.connect()

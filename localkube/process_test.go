@@ -108,7 +108,7 @@ func TestProcess(t *testing.T) {
 func TestDiesWithItsParent(t *testing.T) {
 	for _, stdin := range []string{"null", "pipe"} {
 		t.Run(stdin, func(t *testing.T) {
-			w := &world{t: t, dir: t.TempDir()}
+			w := &world{t: t, dir: t.TempDir(), child: true}
 			if err := os.WriteFile(filepath.Join(w.dir, "nodegroups.yaml"), []byte(small), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairwayhq/fairway"
@@ -54,7 +52,7 @@ func (c *Cluster) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyRes
 	}
 	result := fairway.ApplyResult{Ref: ref}
 	err = applyBackoff.retry(ctx, passes, func() error {
-		action, err := c.applyOnce(ctx, mapping, ref, body)
+		action, err := c.applyOnce(ctx, mapping, ref, o, body)
 		result.Action = action
 		return rejected(err, o, ref)
 	})
@@ -91,8 +89,9 @@ func scoped(o fairway.Object, ref fairway.ObjectRef, mapping *meta.RESTMapping) 
 	return o, ref
 }
 
-// applyOnce reads the object, applies it and says what that changed.
-func (c *Cluster) applyOnce(ctx context.Context, mapping *meta.RESTMapping, ref fairway.ObjectRef, body []byte) (fairway.Action, error) {
+// applyOnce reads the object, applies it and says what that changed. body is
+// the object as JSON.
+func (c *Cluster) applyOnce(ctx context.Context, mapping *meta.RESTMapping, ref fairway.ObjectRef, o fairway.Object, body []byte) (fairway.Action, error) {
 	objects := c.resource(mapping, ref.Namespace)
 	before, err := objects.Get(ctx, ref.Name, metav1.GetOptions{})
 	missing := apierrors.IsNotFound(err)
@@ -105,25 +104,10 @@ func (c *Cluster) applyOnce(ctx context.Context, mapping *meta.RESTMapping, ref 
 		return "", err
 	case missing || before.GetUID() != after.GetUID():
 		return fairway.ActionCreated, nil
-	case before.GetResourceVersion() == after.GetResourceVersion() || reflect.DeepEqual(content(before), content(after)):
+	case before.GetResourceVersion() == after.GetResourceVersion() || !c.changed(before.Object, after.Object, o):
 		return fairway.ActionUnchanged, nil
 	}
 	return fairway.ActionChanged, nil
-}
-
-// content returns what an apply can change in an object: a controller that
-// writes the status between the read and the apply changes nothing of it.
-func content(o *unstructured.Unstructured) map[string]any {
-	all := maps.Clone(o.Object)
-	delete(all, "status")
-	if metadata, ok := all["metadata"].(map[string]any); ok {
-		metadata = maps.Clone(metadata)
-		for _, kept := range []string{"managedFields", "resourceVersion", "generation"} {
-			delete(metadata, kept)
-		}
-		all["metadata"] = metadata
-	}
-	return all
 }
 
 // rejected gives the error of an apply its meaning and the best hint.

@@ -30,10 +30,48 @@ func TestApplyCreatesChangesAndLeavesAlone(t *testing.T) {
 		{"again", configMap(ns, "m", "2", nil), fairway.ActionUnchanged},
 		{"a deployment", deployment(ns, "d", "app:1", 0, nil), fairway.ActionCreated},
 		{"the deployment again", deployment(ns, "d", "app:1", 0, nil), fairway.ActionUnchanged},
+		{"with a field more", configMap(ns, "m", "2", map[string]any{"a": "b"}), fairway.ActionChanged},
+		{"with that field less", configMap(ns, "m", "2", nil), fairway.ActionChanged},
 	} {
 		if got := apply(t, c, step.object); got != step.want {
 			t.Errorf("%s: action = %s, want %s", step.name, got, step.want)
 		}
+	}
+}
+
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	c := &Cluster{manager: "fairway"}
+	live := func(replicas int64, revision, fields string) map[string]any {
+		return map[string]any{
+			"metadata": map[string]any{"name": "d", "annotations": map[string]any{"revision": revision}, "managedFields": []any{
+				map[string]any{"manager": "other", "operation": "Update", "fieldsV1": map[string]any{"f:" + revision: map[string]any{}}},
+				map[string]any{"manager": "fairway", "operation": "Apply", "fieldsV1": map[string]any{fields: map[string]any{}}},
+			}},
+			"spec":   map[string]any{"replicas": replicas, "strategy": "by default", "args": []any{"a", replicas}},
+			"status": map[string]any{"ready": revision},
+		}
+	}
+	applied := map[string]any{"metadata": map[string]any{"name": "d"}, "spec": map[string]any{"replicas": int64(3)}}
+	for _, test := range []struct {
+		name          string
+		before, after map[string]any
+		want          bool
+	}{
+		{"a controller wrote meanwhile", live(3, "1", "f:spec"), live(3, "2", "f:spec"), false},
+		{"an applied value changed", live(2, "1", "f:spec"), live(3, "1", "f:spec"), true},
+		{"a field left the configuration", live(3, "1", "f:spec"), live(3, "1", "f:less"), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.changed(test.before, test.after, applied); got != test.want {
+				t.Errorf("changed = %v, want %v", got, test.want)
+			}
+		})
+	}
+	list := map[string]any{"spec": map[string]any{"args": []any{"a"}}}
+	if !c.changed(live(2, "1", "f:spec"), live(3, "1", "f:spec"), list) {
+		t.Error("a change within a list went unseen")
 	}
 }
 

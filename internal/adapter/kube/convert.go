@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -95,4 +96,24 @@ func selects(b *policyv1.PodDisruptionBudget) func(map[string]string) bool {
 		selector = labels.Nothing()
 	}
 	return func(of map[string]string) bool { return selector.Matches(labels.Set(of)) }
+}
+
+// protocolAnnotations are those of a node that Workloads returns.
+var protocolAnnotations = []string{
+	fairway.AnnotationDrainStart, fairway.AnnotationMarks, fairway.AnnotationQuarantine,
+	annotationLastForcedDrain,
+}
+
+// annotationLastForcedDrain is when a pod of the node was last deleted by force.
+const annotationLastForcedDrain = "cluster-lifecycle-manager.zalando.org/last-forced-drain"
+
+// onlyProtocol returns the annotations that Fairway or the node protocol writes.
+func onlyProtocol(annotations map[string]string) map[string]string {
+	kept := map[string]string{}
+	for k, v := range annotations {
+		if slices.Contains(protocolAnnotations, k) {
+			kept[k] = v
+		}
+	}
+	return kept
 }

@@ -3,7 +3,6 @@ package kube
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -269,24 +268,4 @@ func ownersText(owners map[string]string) *string {
 	}
 	text, _ := json.Marshal(owners) // keys come sorted
 	return new(string(text))
-}
-
-// protocolAnnotations are those of a node that Workloads returns.
-var protocolAnnotations = []string{
-	fairway.AnnotationDrainStart, fairway.AnnotationMarks, fairway.AnnotationQuarantine,
-	annotationLastForcedDrain,
-}
-
-// annotationLastForcedDrain is when a pod of the node was last deleted by force.
-const annotationLastForcedDrain = "cluster-lifecycle-manager.zalando.org/last-forced-drain"
-
-// onlyProtocol returns the annotations that Fairway or the node protocol writes.
-func onlyProtocol(annotations map[string]string) map[string]string {
-	kept := map[string]string{}
-	for k, v := range annotations {
-		if slices.Contains(protocolAnnotations, k) {
-			kept[k] = v
-		}
-	}
-	return kept
 }

@@ -89,7 +89,7 @@ func pools() []fairway.NodePool {
 func settings() map[string]string {
 	return map[string]string{
 		"roll_surge":              "3",
-		"roll_min_ready":          "1s",
+		"roll_min_ready":          "500ms",
 		"roll_deregistration":     "7s",
 		"roll_node_ready_timeout": "60s",
 		"roll_blocked_after":      "30s",

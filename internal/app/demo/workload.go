@@ -32,7 +32,7 @@ const (
 	roleReplica      = "replica"
 
 	webReplicas      = 12
-	webUnavailable   = 2
+	webUnavailable   = 3
 	databaseReplicas = 3
 	databaseQuorum   = 2
 )

@@ -37,7 +37,7 @@ func (e *engine) parseError(j job, err error) error {
 		if near := nearest.To(m[1], slices.Values(names)); near != "" {
 			return out.WithHint("did you mean the function %q?", near)
 		}
-		return out.WithHint("the functions are listed in docs/configuration.md")
+		return out.WithHint("the functions are: %s", list(slices.Values(names)))
 	}
 	return out.WithHint("correct the template at line %d; nothing was changed in the cluster", line)
 }

@@ -148,6 +148,8 @@ func (v *view) refuses(c candidate, all []candidate) string {
 		return "a budget lets none of its pods go now; other nodes go first"
 	case !c.matched:
 		return fmt.Sprintf("volumes tie its pods to zone %s, where no ready new node has room", c.zone())
+	case v.deprives(c.member) != "":
+		return v.deprives(c.member)
 	case c.cost > 0 && ready-c.cost < p.floor():
 		return fmt.Sprintf("%d nodes are ready, as many as before the roll or fewer; none is to spare", ready)
 	case c.cost == 0 && p.draining() >= p.surgeNow():

@@ -18,6 +18,7 @@ type view struct {
 	now      time.Time
 	pools    []*pool
 	nodes    []fairway.Node
+	pods     []fairway.Pod
 	budgets  []fairway.Budget
 	covering map[string][]*fairway.Budget // by pod UID
 	services map[string][]fairway.Pod     // the pods of each StatefulSet
@@ -79,7 +80,7 @@ const (
 
 // newView joins the snapshot.
 func newView(s Snapshot, now time.Time) *view {
-	v := &view{now: now, nodes: s.Nodes, budgets: s.Budgets, covering: map[string][]*fairway.Budget{}, services: map[string][]fairway.Pod{}}
+	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, covering: map[string][]*fairway.Budget{}, services: map[string][]fairway.Pod{}}
 	v.History = s.History.clone()
 	v.History.notAfter(now)
 	for i, b := range s.Budgets {

@@ -83,25 +83,34 @@ func etcdConfig(opts Options, sockets string) *embed.Config {
 	cfg.SnapshotCount = 2000
 	cfg.SnapshotCatchUpEntries = 500
 	cfg.MaxSnapFiles, cfg.MaxWalFiles = 2, 2
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger())
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(opts.Dir))
 	return cfg
 }
 
 // etcdLogger reports errors, except the one that every orderly stop is to
 // etcd's listeners.
-func etcdLogger() *zap.Logger {
-	encoder := zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig())
-	core := zapcore.NewCore(encoder, zapcore.AddSync(etcdLog{}), zapcore.ErrorLevel)
+func etcdLogger(dir string) *zap.Logger {
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.ISO8601TimeEncoder
+	core := zapcore.NewCore(zapcore.NewConsoleEncoder(config), zapcore.AddSync(etcdLog{dir}), zapcore.ErrorLevel)
 	return zap.New(core).Named("etcd")
 }
 
-type etcdLog struct{}
+type etcdLog struct{ dir string }
 
-func (etcdLog) Write(line []byte) (int, error) {
+// Write is the last that is heard of etcd when it cannot write: it ends the
+// process then, so what to do must be said here.
+func (l etcdLog) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("setting up serving from embedded etcd failed")) {
 		return len(line), nil
 	}
-	return os.Stderr.Write(line)
+	if bytes.Contains(line, []byte("fatal")) && bytes.Contains(line, []byte("no space left on device")) {
+		line = fmt.Appendf(line, "localkube: write cluster data in %s: the disk is full; free some space and start it again, what was acknowledged is kept\n", l.dir)
+	}
+	if _, err := os.Stderr.Write(line); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // socketFolder is dir itself, or for long names a folder that is derived

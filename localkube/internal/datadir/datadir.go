@@ -13,9 +13,12 @@ import (
 	"syscall"
 )
 
-// minFree is the free space below which a start is refused: etcd gives up in
-// the middle of its first segment (64 MB, preallocated) when the disk fills.
-const minFree = 192 << 20
+// The free space below which a start is refused. A new cluster preallocates
+// two segments of 64 MB for etcd's log; one that exists has them.
+const (
+	minFreeNew      = 192 << 20
+	minFreeExisting = 32 << 20
+)
 
 // Dir is a data folder that this process holds locked.
 type Dir struct {
@@ -71,6 +74,10 @@ func enoughSpace(path string) error {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(path, &fs); err != nil {
 		return fmt.Errorf("look up free space of %s: %w", path, err)
+	}
+	var minFree uint64 = minFreeNew
+	if _, err := os.Stat(filepath.Join(path, portsFile)); err == nil {
+		minFree = minFreeExisting
 	}
 	free := fs.Bavail * uint64(fs.Bsize)
 	if free < minFree {

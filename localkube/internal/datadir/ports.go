@@ -13,6 +13,9 @@ import (
 	"syscall"
 )
 
+// portsFile is written by the first start of a folder.
+const portsFile = "ports.json"
+
 // Listeners are the two addresses a cluster is reached at.
 type Listeners struct {
 	API        net.Listener
@@ -46,7 +49,7 @@ func (d *Dir) Listen(address string) (*Listeners, error) {
 	chosen := ports{API: Port(api), NodeGroups: Port(groups)}
 	if chosen != known {
 		data, _ := json.Marshal(chosen)
-		if err := WriteFile(d.Path("ports.json"), data, 0o600); err != nil {
+		if err := WriteFile(d.Path(portsFile), data, 0o600); err != nil {
 			l.Close()
 			return nil, err
 		}
@@ -56,7 +59,7 @@ func (d *Dir) Listen(address string) (*Listeners, error) {
 
 func (d *Dir) ports() (ports, error) {
 	var p ports
-	data, err := os.ReadFile(d.Path("ports.json"))
+	data, err := os.ReadFile(d.Path(portsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
@@ -64,7 +67,7 @@ func (d *Dir) ports() (ports, error) {
 		return p, fmt.Errorf("read ports of the cluster: %w", err)
 	}
 	if err := json.Unmarshal(data, &p); err != nil {
-		return p, fmt.Errorf("read ports of the cluster from %s: %w; delete the file to have new ports chosen", d.Path("ports.json"), err)
+		return p, fmt.Errorf("read ports of the cluster from %s: %w; delete the file to have new ports chosen", d.Path(portsFile), err)
 	}
 	return p, nil
 }
@@ -76,7 +79,7 @@ func (d *Dir) listen(address string, port int, what string) (net.Listener, error
 	l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen for the %s on %s port %d: another process uses the port; stop it (`ss -ltnp 'sport = :%d'` shows it), or delete %s to have new ports chosen",
-			what, address, port, port, d.Path("ports.json"))
+			what, address, port, port, d.Path(portsFile))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s on %s port %d: %w; --address must be an address of this machine", what, address, port, err)

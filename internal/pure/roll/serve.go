@@ -1,0 +1,87 @@
+package roll
+
+import (
+	"fmt"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// serving counts the pods of one owner and those that load balancers send
+// requests to.
+type serving struct{ all, in int }
+
+// ownerKey names the controller of a pod, or is "" for a pod without one.
+func ownerKey(p fairway.Pod) string {
+	if p.OwnerKind == "" {
+		return ""
+	}
+	return p.Namespace + "/" + p.OwnerKind + "/" + p.OwnerName
+}
+
+// deprives says which application would have less than half of its pods behind
+// load balancers if the node left them now, or "". The start of a drain takes
+// a node out of the load balancers while its pods are still ready, which no
+// budget sees: a few nodes at once can hold all that answers for an application.
+// It is no reason while nothing else is drained: one node can always go, however
+// many pods of a broken application never become ready.
+func (v *view) deprives(m *member) string {
+	if m.pool.Deregistration == 0 || m.node == nil || v.drains() == 0 {
+		return ""
+	}
+	here := map[string]int{}
+	for _, p := range m.pods {
+		if key := ownerKey(p); key != "" && p.OwnerKind != "Job" && p.Ready && !p.Deleting {
+			here[key]++
+		}
+	}
+	counts := v.served()
+	for _, p := range m.pods {
+		key := ownerKey(p)
+		s := counts[key]
+		if here[key] == 0 || 2*(s.in-here[key]) >= s.all {
+			continue
+		}
+		return fmt.Sprintf("only %d of %d pods of %s/%s are behind load balancers now, %d of them on this node", s.in, s.all, p.Namespace, p.OwnerName, here[key])
+	}
+	return ""
+}
+
+// drains is how many drains are under way or begin now, in all pools.
+func (v *view) drains() int {
+	n := 0
+	for _, p := range v.pools {
+		n += p.draining()
+	}
+	return n
+}
+
+// served counts the pods of every owner, with the drains that begin in this
+// decision taken as begun.
+func (v *view) served() map[string]serving {
+	out := map[string]bool{}
+	for _, n := range v.nodes {
+		_, excluded := n.Labels[fairway.LabelExcludeLB]
+		out[n.Name] = excluded || !n.Ready
+	}
+	for _, p := range v.pools {
+		for _, m := range p.members {
+			if m.starts && m.node != nil {
+				out[m.node.Name] = true
+			}
+		}
+	}
+	counts := map[string]serving{}
+	for _, p := range v.pods {
+		key := ownerKey(p)
+		if key == "" || p.Finished {
+			continue
+		}
+		s := counts[key]
+		s.all++
+		if p.Ready && !p.Deleting && p.Node != "" && !out[p.Node] {
+			s.in++
+		}
+		counts[key] = s
+	}
+	return counts
+}
