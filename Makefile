@@ -51,7 +51,7 @@ bench: build localkube ## print the figures: start and memory of a control plane
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./internal/app/...
 
 gen: needs ## write generated files anew
-	$(GO) run ./cmd/fairway server openapi > docs/openapi.json
+	$(GO) test ./internal/surface/httpapi -run OpenAPI -update -count 1
 
 ui: ## there is no web interface yet; says where the API is
 	@echo "this version has no web interface; a running server answers the API below /api/v1, described at /openapi.json"

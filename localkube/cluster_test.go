@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -43,7 +45,8 @@ func TestCluster(t *testing.T) {
 		{"kill -9 and restart keep data, ports and instances", testRestart},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, w) }) {
-			t.Fatalf("log of localkube:\n%s", w.log)
+			groups, _ := os.ReadFile(filepath.Join(w.dir, "data", "nodegroups.json"))
+			t.Fatalf("at %s, log of localkube:\n%s\nits node groups:\n%s", time.Now().UTC(), w.log, groups)
 		}
 	}
 }

@@ -78,15 +78,16 @@ func TestChanged(t *testing.T) {
 func TestApplyPutsObjectsWhereTheirKindBelongs(t *testing.T) {
 	t.Parallel()
 	c := connect(t)
+	name := namespace(t, c) // no other object has it
 	for _, test := range []struct {
 		name   string
 		object fairway.Object
 		want   fairway.ObjectRef
 	}{
-		{"a namespaced object without a namespace", object("v1", "ConfigMap", "", "nowhere", nil),
-			fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "default", Name: "nowhere"}},
-		{"a cluster-scoped object with one", object("scheduling.k8s.io/v1", "PriorityClass", "kube-system", "odd", map[string]any{"value": 7}),
-			fairway.ObjectRef{APIVersion: "scheduling.k8s.io/v1", Kind: "PriorityClass", Name: "odd"}},
+		{"a namespaced object without a namespace", object("v1", "ConfigMap", "", name, nil),
+			fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "default", Name: name}},
+		{"a cluster-scoped object with one", object("scheduling.k8s.io/v1", "PriorityClass", "kube-system", name, map[string]any{"value": 7}),
+			fairway.ObjectRef{APIVersion: "scheduling.k8s.io/v1", Kind: "PriorityClass", Name: name}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

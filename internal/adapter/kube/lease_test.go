@@ -119,6 +119,9 @@ func raceForLease(t *testing.T) {
 		switch code := fairway.ErrorCode(err); {
 		case err == nil:
 			winners++
+			if err := clients[i].ReleaseLease(t.Context(), string(rune('p'+i))); err != nil {
+				t.Error(err)
+			}
 		case code != fairway.CodePrecondition:
 			t.Errorf("manager %d: %v (%s)", i, err, code)
 		}

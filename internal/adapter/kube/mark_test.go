@@ -15,10 +15,12 @@ import (
 	"github.com/fairwayhq/fairway"
 )
 
-// bareNode makes a Node object without a machine behind it.
-func bareNode(t *testing.T, c *Cluster, name string) {
+// bareNode makes a Node object without a machine behind it and returns its name.
+func bareNode(t *testing.T, c *Cluster) string {
 	t.Helper()
+	name := fmt.Sprintf("bare-%d", made.Add(1))
 	apply(t, c, object("v1", "Node", "", name, nil))
+	return name
 }
 
 // nodeNamed reads a node.
@@ -62,13 +64,13 @@ func marksOf(n fairway.Node) map[string]any {
 func TestMarkSetsAndTakesAway(t *testing.T) {
 	t.Parallel()
 	c := connect(t)
-	bareNode(t, c, "marked")
+	node := bareNode(t, c)
 	started := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	all := fairway.NodeMarks{
 		UpdateID: "u-1", Status: new(fairway.LifecycleDraining), TaintEffect: new("PreferNoSchedule"), Cordoned: new(true),
 		DrainStart: &started, ExcludeLB: new(true), Quarantine: new("2026-11-22T10:00:00Z budget web/app"),
 	}
-	if err := c.Mark(t.Context(), "marked", all); err != nil {
+	if err := c.Mark(t.Context(), node, all); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{
@@ -76,17 +78,17 @@ func TestMarkSetsAndTakesAway(t *testing.T) {
 		fairway.AnnotationDrainStart: "2026-11-22T10:00:00Z", fairway.AnnotationQuarantine: "2026-11-22T10:00:00Z budget web/app",
 		fairway.AnnotationMarks: `{"cordon":"u-1","drain-start":"u-1","exclude-lb":"u-1","lifecycle-status":"u-1","quarantine":"u-1","taint":"u-1"}`,
 	}
-	if diff := cmp.Diff(want, marksOf(nodeNamed(t, c, "marked"))); diff != "" {
+	if diff := cmp.Diff(want, marksOf(nodeNamed(t, c, node))); diff != "" {
 		t.Errorf("marked (-want +got):\n%s", diff)
 	}
 	gone := fairway.NodeMarks{
 		UpdateID: "u-2", Status: new(fairway.LifecycleReady), TaintEffect: new(""), Cordoned: new(false),
 		DrainStart: new(time.Time{}), ExcludeLB: new(false), Quarantine: new(""),
 	}
-	if err := c.Mark(t.Context(), "marked", gone); err != nil {
+	if err := c.Mark(t.Context(), node, gone); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]any{fairway.LabelLifecycleStatus: "ready"}, marksOf(nodeNamed(t, c, "marked"))); diff != "" {
+	if diff := cmp.Diff(map[string]any{fairway.LabelLifecycleStatus: "ready"}, marksOf(nodeNamed(t, c, node))); diff != "" {
 		t.Errorf("after taking the marks away (-want +got):\n%s", diff)
 	}
 }
@@ -94,17 +96,17 @@ func TestMarkSetsAndTakesAway(t *testing.T) {
 func TestMarkLeavesAPersonsCordon(t *testing.T) {
 	t.Parallel()
 	c := connect(t)
-	bareNode(t, c, "cordoned")
+	node := bareNode(t, c)
 	person, err := New(Options{Kubeconfig: kubeconfig(t), FieldManager: "person"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply(t, person, object("v1", "Node", "", "cordoned", map[string]any{"spec": map[string]any{"unschedulable": true}}))
+	apply(t, person, object("v1", "Node", "", node, map[string]any{"spec": map[string]any{"unschedulable": true}}))
 	for _, wished := range []bool{true, false} {
-		if err := c.Mark(t.Context(), "cordoned", fairway.NodeMarks{UpdateID: "u-1", Cordoned: &wished}); err != nil {
+		if err := c.Mark(t.Context(), node, fairway.NodeMarks{UpdateID: "u-1", Cordoned: &wished}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string]any{"cordoned": true}, marksOf(nodeNamed(t, c, "cordoned"))); diff != "" {
+		if diff := cmp.Diff(map[string]any{"cordoned": true}, marksOf(nodeNamed(t, c, node))); diff != "" {
 			t.Errorf("after wishing %v (-want +got):\n%s", wished, diff)
 		}
 	}
@@ -112,7 +114,7 @@ func TestMarkLeavesAPersonsCordon(t *testing.T) {
 
 func TestMarkWritesOnlyDifferences(t *testing.T) {
 	t.Parallel()
-	bareNode(t, connect(t), "quiet")
+	node := bareNode(t, connect(t))
 	var writes atomic.Int32
 	c := connectThrough(t, func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -124,7 +126,7 @@ func TestMarkWritesOnlyDifferences(t *testing.T) {
 	})
 	wish := fairway.NodeMarks{UpdateID: "u-1", Cordoned: new(true), Status: new(fairway.LifecyclePending), DrainStart: new(time.Now())}
 	for range 3 {
-		if err := c.Mark(t.Context(), "quiet", wish); err != nil {
+		if err := c.Mark(t.Context(), node, wish); err != nil {
 			t.Fatal(err)
 		}
 		wish.DrainStart = new(wish.DrainStart.Add(time.Hour)) // the first one stays
@@ -134,7 +136,7 @@ func TestMarkWritesOnlyDifferences(t *testing.T) {
 		t.Errorf("%d writes", after)
 	}
 	before := writes.Load()
-	if err := c.Mark(t.Context(), "quiet", wish); err != nil {
+	if err := c.Mark(t.Context(), node, wish); err != nil {
 		t.Fatal(err)
 	}
 	if writes.Load() != before {
@@ -147,7 +149,7 @@ func TestMarkWritesOnlyDifferences(t *testing.T) {
 func TestMarkLosesNothingInConflicts(t *testing.T) {
 	t.Parallel()
 	c := connect(t)
-	bareNode(t, c, "contended")
+	node := bareNode(t, c)
 	wishes := []fairway.NodeMarks{
 		{Cordoned: new(true)}, {ExcludeLB: new(true)}, {TaintEffect: new("NoSchedule")},
 		{Status: new(fairway.LifecycleDraining)}, {DrainStart: new(time.Now())}, {Quarantine: new("x")},
@@ -156,21 +158,21 @@ func TestMarkLosesNothingInConflicts(t *testing.T) {
 	failed := make([]error, len(wishes))
 	for i, wish := range wishes {
 		wish.UpdateID = fmt.Sprint("u-", i)
-		group.Go(func() { failed[i] = c.Mark(t.Context(), "contended", wish) })
+		group.Go(func() { failed[i] = c.Mark(t.Context(), node, wish) })
 	}
 	group.Wait()
 	if err := errors.Join(failed...); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"cordon":"u-0","drain-start":"u-4","exclude-lb":"u-1","lifecycle-status":"u-3","quarantine":"u-5","taint":"u-2"}`
-	if got := nodeNamed(t, c, "contended").Annotations[fairway.AnnotationMarks]; got != want {
+	if got := nodeNamed(t, c, node).Annotations[fairway.AnnotationMarks]; got != want {
 		t.Errorf("marks = %s, want %s", got, want)
 	}
 }
 
 func TestMarkRepeatsConflictsWithinContext(t *testing.T) {
 	t.Parallel()
-	bareNode(t, connect(t), "busy")
+	node := bareNode(t, connect(t))
 	var writes atomic.Int32
 	c := connectThrough(t, func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -183,7 +185,7 @@ func TestMarkRepeatsConflictsWithinContext(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	err := c.Mark(ctx, "busy", fairway.NodeMarks{UpdateID: "u-1", Cordoned: new(true)})
+	err := c.Mark(ctx, node, fairway.NodeMarks{UpdateID: "u-1", Cordoned: new(true)})
 	if err == nil || writes.Load() < 3 || writes.Load() > markAttempts {
 		t.Errorf("error %v after %d writes", err, writes.Load())
 	}

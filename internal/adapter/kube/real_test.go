@@ -49,12 +49,13 @@ func connectThrough(t *testing.T, meet func(http.RoundTripper) http.RoundTripper
 // kubeconfig returns the path of the shared cluster's kubeconfig.
 func kubeconfig(t *testing.T) string { t.Helper(); return localkubetest.Start(t).Kubeconfig }
 
-var namespaces atomic.Int64
+// made numbers what tests must not share.
+var made atomic.Int64
 
 // namespace makes a namespace of the test's own.
 func namespace(t *testing.T, c *Cluster) string {
 	t.Helper()
-	name := fmt.Sprintf("test-%d", namespaces.Add(1))
+	name := fmt.Sprintf("test-%d", made.Add(1))
 	apply(t, c, fairway.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}})
 	return name
 }

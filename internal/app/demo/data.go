@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ const (
 // The free disk space that a demo needs: etcd alone sets 64 MB per log segment aside.
 const (
 	diskBase       = 64 << 20
-	diskPerCluster = 192 << 20
+	diskPerCluster = 128 << 20
 )
 
 // dataDir is the folder of one demo, held by a lock while it is open.
@@ -147,11 +148,9 @@ func (d *dataDir) prepare(clusters int) error {
 			return fmt.Errorf("remove what an earlier demo left: %w", err)
 		}
 	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(d.path, &disk); err == nil {
-		free := disk.Bavail * uint64(disk.Bsize)
+	if free, known := freeSpace(d.path); known {
 		if need := uint64(diskBase + clusters*diskPerCluster); free < need {
-			return fairway.Errorf(fairway.CodePrecondition, "start %d clusters in %s: the disk has %d MiB left and the demo needs %d", clusters, d.path, free>>20, need>>20).
+			return fairway.Errorf(fairway.CodePrecondition, "start %s in %s: the disk has %d MiB left and the demo needs %d", plural(clusters, "cluster"), d.path, free>>20, need>>20).
 				WithHint("make room, pass a folder on another disk with --data, or fewer --clusters")
 		}
 	}
@@ -169,9 +168,33 @@ func (d *dataDir) join(parts ...string) string {
 
 func (d *dataDir) close() { d.lock.Close() }
 
+// freeSpace returns how many bytes can be written below a folder.
+func freeSpace(path string) (uint64, bool) {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(path, &disk); err != nil {
+		return 0, false
+	}
+	return disk.Bavail * uint64(disk.Bsize), true
+}
+
+// full is how little free space counts as a full disk: not even the next
+// report of the watcher fits.
+const full = 256 << 10
+
+// explainFull adds to the error of a demo that the disk is full, if it is.
+func explainFull(err error, path string) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	if free, known := freeSpace(path); !known || free >= full {
+		return err
+	}
+	return explainDisk(fmt.Errorf("%w (%w)", syscall.ENOSPC, err), path)
+}
+
 // explainDisk adds what to do to errors of a full, read-only or forbidden disk.
 func explainDisk(err error, path string) error {
-	if fairway.ErrorHint(err) != "" {
+	if fairway.ErrorHint(err) != "" && !errors.Is(err, syscall.ENOSPC) {
 		return err
 	}
 	switch {

@@ -43,6 +43,9 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 		d.screen.title("Interrupted: stopping everything")
 		err = &ExitError{Code: exitInterrupted, Err: fmt.Errorf("the demo was interrupted: %w", context.Canceled)}
 	}
+	// Looked at before anything is stopped: a full disk ends children in many
+	// ways, and none of them says so.
+	err = explainFull(err, data.path)
 	d.stop()
 	d.screen.close()
 	return summary, err

@@ -36,7 +36,7 @@ func stand(all []fleetCluster, m *managed, revision string, now time.Time) stand
 			cv.State = channelState(r)
 			fmt.Fprintf(&pace, "%s %s %d;", r.ID, r.State, r.Wave)
 			if r.State == fairway.RolloutHalted && s.halted == "" {
-				s.halted, s.hint = fmt.Sprintf("the rollout on %s is halted: %s", channel, orElse(r.Reason, "no reason given")), r.Hint
+				s.halted, s.hint = fmt.Sprintf("the rollout on %s is halted: %s", channel, haltReason(r)), r.Hint
 			}
 		}
 		for _, c := range all {
@@ -70,10 +70,14 @@ func channelState(r *fairway.Rollout) string {
 			return fmt.Sprintf("wave %d of %d", min(r.Wave+1, len(r.Waves)), len(r.Waves))
 		}
 	}
-	if r.State == fairway.RolloutHalted && r.Reason != "" {
-		return "halted: " + r.Reason
+	if r.State == fairway.RolloutHalted {
+		return "halted: " + haltReason(r)
 	}
 	return string(r.State)
+}
+
+func haltReason(r *fairway.Rollout) string {
+	return orElse(strings.TrimPrefix(r.Reason, "halted: "), "no reason given")
 }
 
 // clusterLine is the line of one cluster. begun: its channel has the revision.

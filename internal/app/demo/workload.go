@@ -32,7 +32,7 @@ const (
 	roleReplica      = "replica"
 
 	webReplicas      = 12
-	webUnavailable   = 3
+	webUnavailable   = 2
 	databaseReplicas = 3
 	databaseQuorum   = 2
 )

@@ -43,9 +43,6 @@ func Import(ctx context.Context, store fairway.Registry, clusters []fairway.Clus
 		have, known := missing[c.ID]
 		delete(missing, c.ID)
 		if !known {
-			if c.LifecycleStatus == "" {
-				c.LifecycleStatus = fairway.StatusRequested
-			}
 			c.Status = fairway.ClusterStatus{}
 			if err := store.CreateCluster(ctx, &c); err != nil {
 				return out, fmt.Errorf("import cluster %s: %w", c.ID, err)
@@ -74,14 +71,14 @@ func change(c fairway.Cluster) fairway.ClusterUpdate {
 		Alias: &c.Alias, InfrastructureAccount: &c.InfrastructureAccount, LocalID: &c.LocalID, APIServerURL: &c.APIServerURL,
 		Channel: &c.Channel, Environment: &c.Environment, Provider: &c.Provider, Region: &c.Region,
 		CriticalityLevel: &c.CriticalityLevel, ConfigItems: &c.ConfigItems, NodePools: &c.NodePools,
+		Owner: &c.Owner, AccountName: &c.AccountName, Origin: &c.Origin,
 	}
 }
 
-// same reports whether a file would change nothing; the hash covers all that
-// it decides but the alias.
+// same reports whether a file would change nothing that matters.
 func same(stored, file fairway.Cluster) bool {
 	file.LifecycleStatus = stored.LifecycleStatus
-	return stored.Alias == file.Alias && stored.Hash() == file.Hash() &&
+	return stored.Alias == file.Alias && stored.Owner == file.Owner && stored.AccountName == file.AccountName && stored.Hash() == file.Hash() &&
 		maps.Equal(stored.ConfigItems, file.ConfigItems) && samePools(stored.NodePools, file.NodePools)
 }
 

@@ -208,6 +208,7 @@ func (v *view) end(m *member, why string) {
 	p := m.pool
 	decrement := v.surplus(m)
 	if decrement && v.late(p) {
+		m.held = true
 		v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s before it ends %s", p.Pool, m.name())})
 		return
 	}

@@ -56,8 +56,15 @@ func (v *view) drains() int {
 }
 
 // served counts the pods of every owner, with the drains that begin in this
-// decision taken as begun.
+// decision taken as begun. It counts once until another drain begins.
 func (v *view) served() map[string]serving {
+	if n := v.drains(); v.serving == nil || v.servingAt != n {
+		v.serving, v.servingAt = v.countServing(), n
+	}
+	return v.serving
+}
+
+func (v *view) countServing() map[string]serving {
 	out := map[string]bool{}
 	for _, n := range v.nodes {
 		_, excluded := n.Labels[fairway.LabelExcludeLB]

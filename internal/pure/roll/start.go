@@ -23,7 +23,7 @@ type candidate struct {
 
 // start begins as many drains as capacity and zones allow, the best first.
 func (v *view) start(p *pool) {
-	for {
+	for range p.members {
 		all := v.candidates(p)
 		if len(all) == 0 {
 			return
@@ -49,7 +49,7 @@ func (v *view) candidates(p *pool) []candidate {
 	for _, m := range p.outdated() {
 		c := candidate{member: m}
 		switch {
-		case m.starts || m.freed:
+		case m.starts || m.freed || m.held:
 			continue
 		case m.kind == fresh:
 		case m.kind == draining && (!m.node.Unschedulable || m.drainStart().IsZero()):

@@ -15,15 +15,17 @@ const neverReady = 10 * time.Second
 
 // view is a snapshot joined and classified, and the decision that grows from it.
 type view struct {
-	now      time.Time
-	pools    []*pool
-	nodes    []fairway.Node
-	pods     []fairway.Pod
-	budgets  []fairway.Budget
-	covering map[string][]*fairway.Budget // by pod UID
-	services map[string][]fairway.Pod     // the pods of each StatefulSet
-	pending  []fairway.Pod                // not scheduled
-	brake    string                       // why nothing may be drained or ended; ""
+	now       time.Time
+	pools     []*pool
+	nodes     []fairway.Node
+	pods      []fairway.Pod
+	budgets   []fairway.Budget
+	covering  map[string][]*fairway.Budget // by pod UID
+	services  map[string][]fairway.Pod     // the pods of each StatefulSet
+	pending   []fairway.Pod                // not scheduled
+	serving   map[string]serving           // see served; counted with servingAt drains
+	servingAt int
+	brake     string // why nothing may be drained or ended; ""
 
 	Decision
 }
@@ -61,8 +63,8 @@ type member struct {
 	// away is since when this manager has seen it not Ready.
 	away time.Time
 	// starts says that its drain begins with this decision, freed that it is
-	// given up.
-	starts, freed bool
+	// given up, held that its end waits for a newer view of the cloud.
+	starts, freed, held bool
 }
 
 // kind is where a member stands.
@@ -187,7 +189,8 @@ func (m *member) classify(now time.Time) kind {
 		return fresh
 	}
 	if m.node == nil || !m.node.Ready || m.State != fairway.InstanceInService {
-		if m.late(now) {
+		// A Ready node may have pods already, though the group does not count it yet.
+		if m.late(now) && (m.node == nil || !m.node.Ready) {
 			return broken
 		}
 		return booting

@@ -17,7 +17,11 @@ type manager struct {
 	kills   int
 	clock   time.Duration // how far its clock is off
 	last    roll.Decision
+	quiet   time.Duration // the pause before the next look, longer while nothing happens
 }
+
+// patience is the longest pause between two looks.
+const patience = 6 * time.Second
 
 // maxKills is after how many kills a manager is left alone, so that a run ends.
 const maxKills = 60
@@ -41,6 +45,7 @@ func (m *manager) kill() {
 // tick is one turn.
 func (m *manager) tick() {
 	w, life := m.world, m.life
+	w.forget()
 	s := w.snapshot(m.history)
 	now := w.now.Add(m.clock)
 	d := m.decide(s, now)
@@ -64,7 +69,11 @@ func (m *manager) tick() {
 			}
 		})
 	}
-	w.after(latest+min(d.Next, w.about(w.Look)), func() {
+	if m.quiet = m.quiet * 2; len(d.Actions) > 0 || m.quiet == 0 {
+		m.quiet = min(d.Next, w.about(w.Look))
+	}
+	m.quiet = min(m.quiet, patience)
+	w.after(latest+m.quiet, func() {
 		if m.life == life {
 			m.tick()
 		}
@@ -100,7 +109,8 @@ func (m *manager) do(s roll.Snapshot, a roll.Action) {
 // snapshot reads the cluster afresh and the cloud as its API shows it.
 func (w *world) snapshot(h roll.History) roll.Snapshot {
 	cloud := w.seen()
-	s := roll.Snapshot{Instances: cloud.instances, History: h}
+	s := roll.Snapshot{Instances: cloud.instances, History: h,
+		Nodes: make([]fairway.Node, 0, len(w.nodes)), Pods: make([]fairway.Pod, 0, len(w.pods)), Budgets: make([]fairway.Budget, 0, len(w.budgets))}
 	for i, p := range w.Pools {
 		s.Pools = append(s.Pools, roll.Pool{Group: cloud.groups[i], Settings: p.Settings})
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ var (
 // with: go test ./internal/pure/sim -run KeepsItsPromises -from SEED -seeds 1
 func TestRoll_KeepsItsPromises(t *testing.T) {
 	t.Parallel()
+	debug.SetGCPercent(400) // many short lives
 	var next, broken, decisions atomic.Uint64
 	next.Store(*from)
 	var mu sync.Mutex

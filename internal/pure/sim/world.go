@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -108,6 +109,13 @@ func Run(s Scenario, decide Policy) Result {
 	}
 	w.result.Seconds = w.now.Sub(epoch).Seconds()
 	return w.result
+}
+
+// forget drops the names of what is gone.
+func (w *world) forget() {
+	w.names.instances = slices.DeleteFunc(w.names.instances, func(id string) bool { return w.instances[id] == nil })
+	w.names.nodes = slices.DeleteFunc(w.names.nodes, func(name string) bool { return w.nodes[name] == nil })
+	w.names.pods = slices.DeleteFunc(w.names.pods, func(id string) bool { return w.pods[id] == nil })
 }
 
 // after plans something.
