@@ -295,26 +295,31 @@ func TestKill_AtSeededMoments(t *testing.T) {
 	f.checkSizes("dev-1", map[string]int{"control-plane": 1, "workers": 4})
 }
 
-// An update that is called off half way leaves no mark, although the process
-// that set them is gone.
-func TestKill_OrphanedMarksAreSwept(t *testing.T) {
-	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"roll_min_ready": "10m"}})
+// A change that is taken back half way while no manager runs: the next manager
+// removes the marks of the update that nobody continues, and what the change
+// had not reached yet is current again.
+func TestKill_TakenBackHalfWay(t *testing.T) {
+	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"roll_node_ready_timeout": "10m"}})
 	p := f.startProcess()
 	f.awaitProvisioned()
+	before := f.nodeNames("dev-1")
+	f.faults("dev-1", `{"slow_boot_next": 1, "slow_boot_extra": "5m"}`)
 	f.applyDemoChange()
 	f.commit("a roll that will not end")
 	f.await("nodes are marked", time.Minute, func() (bool, string) {
 		left := f.marksLeft("dev-1")
 		return len(left) > 0, fmt.Sprint(left)
 	})
-	// The operator takes the change back and blocks updates while no manager runs.
 	f.git(f.work, "revert", "--no-edit", "HEAD")
-	f.git(f.work, "push", "--quiet", "origin", "dev")
 	p.kill()
-	f.await("marks are gone", 2*time.Minute, func() (bool, string) {
-		left := f.marksLeft("dev-1")
-		return len(left) == 0, fmt.Sprint(left)
-	})
+	f.git(f.work, "push", "--quiet", "origin", "dev")
+	p.awaitDone("dev", strings.TrimSpace(f.git(f.work, "rev-parse", "HEAD")), 2*time.Minute)
+	if left := f.marksLeft("dev-1"); len(left) > 0 {
+		t.Errorf("marks are left: %v", left)
+	}
+	if now := f.nodeNames("dev-1"); fmt.Sprint(now) != fmt.Sprint(before) {
+		t.Errorf("the nodes are %v, before the change %v", now, before)
+	}
 }
 
 // checkSizes compares the cloud's groups with what they should be after a roll.

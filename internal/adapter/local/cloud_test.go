@@ -135,6 +135,10 @@ func TestEnsurePoolMakesGenerations(t *testing.T) {
 			t.Errorf("after a change of the %s: generation %s, want gen:%d", change.name, got, generation)
 		}
 	}
+	// A change that is taken back is the generation from before it.
+	if got := ensure(t, c, workers("gen", 2, 5)).Generation; got != "gen:1" {
+		t.Errorf("with the first spec again: generation %s, want gen:1", got)
+	}
 	if diff := cmp.Diff(before, waitInService(t, c, "gen", 2), cmpopts.IgnoreFields(fairway.Instance{}, "LaunchedAt")); diff != "" {
 		t.Errorf("instances were replaced (-before +after):\n%s", diff)
 	}

@@ -17,8 +17,8 @@ import (
 // are widened, because a group cannot be larger than its maximum.
 const tagRollLimits = "fairway.dev/roll-limits"
 
-// EnsurePool makes a version of the launch template from the spec, unless the
-// newest is equal, and the group use it. A new group starts with its minimum.
+// EnsurePool makes a version of the launch template from the spec, unless one
+// is equal, and the group use it. A new group starts with its minimum.
 // The desired size of one that exists is moved into min..max, and left alone
 // while a roll is under way (TagRollBase). Nothing is replaced. CodeInvalid
 // for sizes that contradict each other.
@@ -29,9 +29,8 @@ func (c *cloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (*fairway
 		return nil, fairway.Errorf(fairway.CodeInvalid, "%s: min_size %d and max_size %d contradict each other", what, wanted.min, wanted.max).
 			WithHint("correct the node pool in the registry: 0 <= min_size <= max_size")
 	}
-	var version templateRef
-	path := "/v1/launch-templates/" + url.PathEscape(spec.Pool.Name) + "/versions"
-	if err := c.client.do(ctx, what, http.MethodPost, path, templateOf(spec), &version); err != nil {
+	version, err := c.version(ctx, what, spec)
+	if err != nil {
 		return nil, err
 	}
 	live, err := c.group(ctx, what, spec.Pool.Name)
@@ -59,6 +58,27 @@ func (c *cloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (*fairway
 		return c.convert(live), nil
 	}
 	return c.put(ctx, what, spec.Pool.Name, change)
+}
+
+// version returns the version of the pool's launch template that equals the
+// spec, made when there is none. An older one is as good as the newest: when a
+// change is taken back, the nodes that it had not reached yet are current again.
+func (c *cloud) version(ctx context.Context, what string, spec fairway.PoolSpec) (templateRef, error) {
+	wanted, path := templateOf(spec), "/v1/launch-templates/"+url.PathEscape(spec.Pool.Name)
+	var known struct {
+		Versions []templateVersion `json:"versions"`
+	}
+	if err := c.client.do(ctx, what, http.MethodGet, path, nil, &known); err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
+		return templateRef{}, err
+	}
+	for _, v := range slices.Backward(known.Versions) {
+		if v.template.equal(wanted) {
+			return v.templateRef, nil
+		}
+	}
+	var made templateRef
+	err := c.client.do(ctx, what, http.MethodPost, path+"/versions", wanted, &made)
+	return made, err
 }
 
 // SetDesired sets the desired size and the tag TagRollBase in one write. A

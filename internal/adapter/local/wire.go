@@ -1,6 +1,8 @@
 package local
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -56,6 +58,18 @@ type template struct {
 	Labels       map[string]string `json:"labels"`
 	Taints       []taint           `json:"taints"`
 	Capacity     capacity          `json:"capacity"`
+}
+
+// equal reports whether nodes made from both are alike.
+func (t template) equal(o template) bool {
+	return t.Image == o.Image && t.InstanceType == o.InstanceType && t.UserData == o.UserData && t.Capacity == o.Capacity &&
+		maps.Equal(t.Labels, o.Labels) && slices.Equal(t.Taints, o.Taints)
+}
+
+// templateVersion is a launch template as the node-group API shows it.
+type templateVersion struct {
+	templateRef
+	template
 }
 
 type taint struct {

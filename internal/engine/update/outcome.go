@@ -70,13 +70,20 @@ func (r *run) finish(ctx context.Context) error {
 	if state == fairway.UpdateDone {
 		version := r.update.Version
 		if c.LifecycleStatus == fairway.StatusRequested {
-			// The nodes of a new cluster are made from this revision, so the
-			// version is the one that the cluster has as "ready"; docs/adr/0004
-			// says why no second run follows.
 			ready := *r.cluster
 			ready.LifecycleStatus = fairway.StatusReady
-			version = ready.Version(r.update.Revision)
 			change.LifecycleStatus = &ready.LifecycleStatus
+			groups, instances, err := r.machines(ctx)
+			if err != nil {
+				return err
+			}
+			// The nodes of a new cluster are made from this revision, so the
+			// version is the one that the cluster has as "ready"; docs/adr/0004
+			// says why no second run follows. Only when the configuration moved
+			// while it was being provisioned, outdated nodes make one necessary.
+			if len(outdated(groups, instances)) == 0 {
+				version = ready.Version(r.update.Revision)
+			}
 		}
 		c.Status = fairway.ClusterStatus{CurrentVersion: version, LastVersion: c.Status.CurrentVersion}
 	} else {

@@ -190,6 +190,7 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 		}
 		return err
 	}
+	r.update.Error, r.update.Hint = "", "" // what had failed before has worked now
 	step.State, step.Detail, step.FinishedAt = fairway.StepDone, detail, r.Now()
 	return r.Store.SaveStep(ctx, &step)
 }

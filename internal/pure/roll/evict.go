@@ -34,8 +34,8 @@ func (v *view) evict() {
 	left := map[string]int{} // evictions that may still be tried, by refusal key
 	gone := map[string]bool{}
 	for _, m := range drains {
-		if !m.node.Unschedulable || m.drainStart().IsZero() {
-			continue // start begins the drain again
+		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.old() && !m.pool.isSurplus(m) {
+			continue // start begins the drain again, or its marks are taken away
 		}
 		if wait := m.deregistering(v.now); wait > 0 {
 			v.wait(Wait{Pool: m.pool.Pool, Node: m.node.Name, Since: m.drainStart(),

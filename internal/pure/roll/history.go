@@ -19,6 +19,8 @@ type History struct {
 	Services map[string]Service
 	// Drains are the drains under way, by node.
 	Drains map[string]Progress
+	// Retries are the quarantined nodes that are tried again, by node.
+	Retries map[string]Retry
 	// Away is since when a node or a new instance has been seen not Ready, by
 	// instance id. It makes a clock that jumps harmless for nodes with pods.
 	Away map[string]time.Time
@@ -56,6 +58,13 @@ type Progress struct {
 type Size struct {
 	Desired int
 	At      time.Time
+}
+
+// Retry is how often a quarantined node was tried again, and which quarantine
+// the newest attempt ended.
+type Retry struct {
+	Count int
+	Since time.Time
 }
 
 // NotJoined is a new instance that never became Ready.
@@ -97,6 +106,7 @@ func (h History) clone() History {
 		RefusedAt:   cloned(h.RefusedAt),
 		Services:    cloned(h.Services),
 		Drains:      cloned(h.Drains),
+		Retries:     cloned(h.Retries),
 		Away:        cloned(h.Away),
 		NotJoined:   cloned(h.NotJoined),
 		Began:       h.Began,

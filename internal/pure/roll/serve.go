@@ -38,8 +38,8 @@ func (v *view) deprives(m *member) string {
 	for _, p := range m.pods {
 		key := ownerKey(p)
 		s := counts[key]
-		if here[key] == 0 || 2*(s.in-here[key]) >= s.all {
-			continue
+		if here[key] == 0 || 2*(s.in-here[key]) >= s.all || here[key] == s.all {
+			continue // an application that stands on this node alone loses it whatever else drains
 		}
 		return fmt.Sprintf("only %d of %d pods of %s/%s are behind load balancers now, %d of them on this node", s.in, s.all, p.Namespace, p.OwnerName, here[key])
 	}

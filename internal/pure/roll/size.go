@@ -221,6 +221,13 @@ func (v *view) remember() {
 		}
 	}
 	h.Drains = drains
+	for _, p := range v.pools {
+		for _, m := range p.of(quarantined) {
+			if m.old() && v.retries(m) {
+				m.kind, m.again = fresh, true
+			}
+		}
+	}
 }
 
 // quarantine reads since when and why a node is quarantined.

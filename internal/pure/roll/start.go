@@ -47,14 +47,12 @@ func (v *view) candidates(p *pool) []candidate {
 	var all []candidate
 	needy := map[string]bool{}
 	for _, m := range p.outdated() {
-		c := candidate{member: m}
+		c := candidate{member: m, retry: m.again}
 		switch {
 		case m.starts || m.freed || m.held:
 			continue
 		case m.kind == fresh:
 		case m.kind == draining && (!m.node.Unschedulable || m.drainStart().IsZero()):
-		case m.kind == quarantined && v.retries(m):
-			c.retry = true
 		default:
 			continue
 		}
@@ -110,26 +108,49 @@ func immovable(b fairway.Budget) bool {
 	return b.ExpectedPods > 0 && b.ExpectedPods <= b.DesiredHealthy && b.CurrentHealthy >= b.DesiredHealthy
 }
 
+// mostRetries is how often a quarantined node is tried again.
+const mostRetries = 3
+
 // retries reports whether a quarantined node may be tried again: when nothing
-// holds it any more, or after as long as it stood still while others are drained
-// for the first time. Those become fewer, so that two blocked nodes cannot take
-// turns for ever.
+// holds its pods any more, or after as long as it stood still while others are
+// drained for the first time. Once tried it stays so until the next quarantine.
 func (v *view) retries(m *member) bool {
-	if len(m.pods) == 0 && m.node.VolumesAttached == 0 {
+	since, _ := quarantine(*m.node)
+	tried := v.History.Retries[m.node.Name]
+	if tried.Count > 0 && tried.Since.Equal(since) {
 		return true
 	}
-	since, _ := quarantine(*m.node)
-	if v.now.Sub(since) < m.pool.blockedAfter() {
+	if tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain()) {
 		return false
 	}
-	for _, p := range v.pools {
-		if slices.ContainsFunc(p.outdated(), func(o *member) bool {
-			return o.kind == draining && o.node.Annotations[fairway.AnnotationQuarantine] == ""
-		}) {
-			return true
+	v.History.Retries[m.node.Name] = Retry{Count: tried.Count + 1, Since: since}
+	return true
+}
+
+// unheld reports whether all pods of a node could be evicted now.
+func (v *view) unheld(m *member) bool {
+	for _, pod := range m.pods {
+		covering := v.covering[pod.UID]
+		switch {
+		case pod.Deleting:
+		case len(covering) > 1:
+			return false
+		case len(covering) == 1 && (covering[0].DisruptionsAllowed == 0 || covering[0].Generation != covering[0].ObservedGeneration):
+			return false
+		case pod.OwnerKind == "StatefulSet" && v.disturbed(pod.Namespace+"/"+pod.OwnerName, pod) != "":
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// othersDrain reports whether any node is drained for the first time.
+func (v *view) othersDrain() bool {
+	return slices.ContainsFunc(v.pools, func(p *pool) bool {
+		return slices.ContainsFunc(p.outdated(), func(m *member) bool {
+			return m.kind == draining && m.node.Annotations[fairway.AnnotationQuarantine] == ""
+		})
+	})
 }
 
 // refuses says why a drain of the candidate cannot begin now, or "".

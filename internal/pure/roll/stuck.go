@@ -20,7 +20,7 @@ func (v *view) quarantine() {
 			if start := m.drainStart().Add(p.Deregistration); start.After(since) {
 				since = start
 			}
-			if m.drainStart().IsZero() || v.now.Sub(since) < p.blockedAfter() {
+			if m.drainStart().IsZero() || !m.old() && !p.isSurplus(m) || v.now.Sub(since) < p.blockedAfter() {
 				continue
 			}
 			if b, ok := v.blocker(m); ok {

@@ -65,6 +65,8 @@ type member struct {
 	// starts says that its drain begins with this decision, freed that it is
 	// given up, held that its end waits for a newer view of the cloud.
 	starts, freed, held bool
+	// again says that it was quarantined and is tried again.
+	again bool
 }
 
 // kind is where a member stands.

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 2000, "how many seeds the roll is tried with")
+	seeds = flag.Int("seeds", 600, "how many seeds the roll is tried with")
 	from  = flag.Uint64("from", 1, "the first seed")
 )
 

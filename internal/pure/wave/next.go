@@ -68,6 +68,11 @@ func Next(s Snapshot, now time.Time) Decision {
 			next := min(max(end.Sub(now), 100*time.Millisecond), lookAgain)
 			return Decision{State: fairway.RolloutSoaking, Wave: at, SoakSince: soakSince, Reason: p.name() + ": " + wait + p.skipped(), Next: next}
 		}
+		if start := p.starts(soakSince); len(start) > 0 {
+			// What soaked was the first cluster alone; now the others of its wave.
+			return Decision{State: fairway.RolloutRunning, Wave: at, Start: start, Next: lookAgain,
+				Reason: fmt.Sprintf("%s: starts %s%s", p.name(), list(start), p.skipped())}
+		}
 		soakSince = time.Time{}
 	}
 }

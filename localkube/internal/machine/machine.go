@@ -31,6 +31,10 @@ const providerPrefix = "localkube:///"
 // retry is the wait after a pass that met an error.
 const retry = 500 * time.Millisecond
 
+// idle is the wait at most: what a pass compares may change without a sign,
+// as when someone takes a label away.
+const idle = 5 * time.Second
+
 // Cloud is what this package asks of the node-group service.
 type Cloud interface {
 	// Machines lists all machines, and says when to ask again for one that
@@ -115,8 +119,8 @@ func (m *Machines) Run(ctx context.Context) {
 // up the others.
 func (m *Machines) pass(ctx context.Context) (wait time.Duration, err error) {
 	machines, wait := m.cloud.Machines()
-	if wait == 0 {
-		wait = time.Hour
+	if wait == 0 || wait > idle {
+		wait = idle
 	}
 	known := map[string]bool{}
 	var errs []error

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// idle is how long the loop sleeps when nothing is planned.
-const idle = time.Hour
+// idle is how long the loop sleeps at most. A look costs next to nothing, and
+// timers stand still while a machine sleeps or is paused; the plans do not.
+const idle = 2 * time.Second
 
 // advance does everything that is due at now, and says whether anything
 // changed.
