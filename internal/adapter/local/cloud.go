@@ -57,7 +57,7 @@ func (c *cloud) Instances(ctx context.Context) ([]fairway.Instance, error) {
 			Protected:  i.Protected,
 			NodeName:   i.NodeName,
 			ProviderID: i.ProviderID,
-			LaunchedAt: i.LaunchedAt,
+			LaunchedAt: i.LaunchedAt, InServiceAt: i.InServiceAt,
 		})
 	}
 	return instances, nil

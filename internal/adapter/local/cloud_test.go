@@ -139,7 +139,7 @@ func TestEnsurePoolMakesGenerations(t *testing.T) {
 	if got := ensure(t, c, workers("gen", 2, 5)).Generation; got != "gen:1" {
 		t.Errorf("with the first spec again: generation %s, want gen:1", got)
 	}
-	if diff := cmp.Diff(before, waitInService(t, c, "gen", 2), cmpopts.IgnoreFields(fairway.Instance{}, "LaunchedAt")); diff != "" {
+	if diff := cmp.Diff(before, waitInService(t, c, "gen", 2), cmpopts.IgnoreFields(fairway.Instance{}, "LaunchedAt", "InServiceAt")); diff != "" {
 		t.Errorf("instances were replaced (-before +after):\n%s", diff)
 	}
 }

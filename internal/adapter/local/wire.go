@@ -95,6 +95,7 @@ type instance struct {
 	NodeName       string      `json:"node_name"`
 	ProviderID     string      `json:"provider_id"`
 	LaunchedAt     time.Time   `json:"launched_at"`
+	InServiceAt    time.Time   `json:"in_service_at"`
 }
 
 type items[T any] struct {

@@ -32,11 +32,11 @@ func fleet(n int) []fleetCluster {
 	for i := range n {
 		c := fleetCluster{Channel: channels[min(i, 2)], Environment: "test", Region: "local-1", seed: i + 1}
 		c.LocalID = fmt.Sprintf("%s-%d", c.Channel, max(1, i-1))
+		c.ID = c.LocalID // short, as in the talk: there is one account
 		if c.Channel == "beta" {
 			c.Environment = "production"
 			c.Region = fmt.Sprintf("local-%d", 1+i%2)
 		}
-		c.ID = fmt.Sprintf("%s:%s:%s", account, c.Region, c.LocalID)
 		all = append(all, c)
 	}
 	return all
@@ -95,6 +95,9 @@ func settings() map[string]string {
 		"roll_blocked_after":      "30s",
 		"roll_retry_refused":      "500ms",
 		"health_timeout":          "2m",
+		// An even number: half of an application may be out of the load
+		// balancers at a time.
+		"ingress_replicas": "4",
 	}
 }
 

@@ -17,7 +17,12 @@ import (
 	"github.com/fairwayhq/fairway/internal/localkubetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(localkubetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(superviseIn); dir != "" {
+		supervise(dir)
+	}
+	os.Exit(localkubetest.Main(m))
+}
 
 // watched is a real cluster with the demo's workloads, their operator and a
 // watcher.

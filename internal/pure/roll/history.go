@@ -117,6 +117,45 @@ func (h History) clone() History {
 	}
 }
 
+// notAfter moves times that a clock which went back has left in the future.
+func (h *History) notAfter(now time.Time) {
+	for k, t := range h.RefusedAt {
+		h.RefusedAt[k] = earlier(t, now)
+		if now.Sub(t) > time.Hour {
+			delete(h.RefusedAt, k)
+		}
+	}
+	for k, s := range h.Services {
+		s.Since = earlier(s.Since, now)
+		h.Services[k] = s
+	}
+	for k, d := range h.Drains {
+		d.Since = earlier(d.Since, now)
+		h.Drains[k] = d
+	}
+	h.Began = earlier(h.Began, now)
+	for k, s := range h.Asked {
+		s.At = earlier(s.At, now)
+		h.Asked[k] = s
+	}
+	for k, t := range h.Away {
+		h.Away[k] = earlier(t, now)
+	}
+	for k, t := range h.NoRoomSince {
+		h.NoRoomSince[k] = earlier(t, now)
+	}
+	for k, t := range h.IdleSince {
+		h.IdleSince[k] = earlier(t, now)
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.After(b) {
+		return b
+	}
+	return a
+}
+
 func cloned[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}

@@ -50,13 +50,14 @@ func (m *member) effect() string {
 
 // clean takes all marks of Fairway from a node and reports whether there were any.
 func (v *view) clean(m *member, why string) bool {
-	if m.node == nil {
-		return false
+	if m.node == nil || m.cleaned {
+		return m.cleaned
 	}
 	marks := slices.Sorted(maps.Keys(owned(*m.node)))
 	if without(marks) == (fairway.NodeMarks{}) {
 		return false
 	}
+	m.cleaned = true
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: without(marks),
 		Why: fmt.Sprintf("takes the marks from %s, which %s", m.node.Name, why)})
 	return true

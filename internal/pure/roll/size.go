@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/fairwayhq/fairway"
 )
 
 // noRoomPatience is how long the cloud may refuse to launch before the roll
@@ -122,7 +120,7 @@ func (v *view) shrink(p *pool) {
 		return
 	}
 	if p.moving() > 0 {
-		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s has %d more nodes than before the roll; waits for others to come or go first", p.Pool, p.Desired-p.base)})
+		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s is larger than before the roll by %d; waits for others to come or go first", p.Pool, p.Desired-p.base)})
 		return
 	}
 	if p.launching() > 0 {
@@ -170,77 +168,4 @@ func (v *view) forgo(p *pool) {
 	size := max(p.base, p.attached())
 	v.asks(p, size)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: size, Base: p.base, Why: fmt.Sprintf("gives up %d instances that the cloud does not launch", p.Desired-size)})
-}
-
-// remember brings the history up to date with what is seen now.
-func (v *view) remember() {
-	h := &v.History
-	if h.Began.IsZero() {
-		h.Began = v.now
-	}
-	for name, pods := range v.services {
-		s, known := h.Services[name]
-		seen := len(pods)
-		if !known || s.Seen != seen {
-			s.Seen, s.Since = seen, v.now
-		}
-		ready := !slices.ContainsFunc(pods, func(p fairway.Pod) bool { return p.Deleting || !p.Ready })
-		if seen >= s.Members || ready && v.now.Sub(s.Since) >= scaledDown {
-			s.Members = seen
-		}
-		h.Services[name] = s
-	}
-	drains := map[string]Progress{}
-	for _, p := range v.pools {
-		if p.launching() == 0 {
-			delete(h.NoRoomSince, p.Pool)
-		} else if _, known := h.NoRoomSince[p.Pool]; !known {
-			h.NoRoomSince[p.Pool] = v.now
-		}
-		for _, m := range p.of(broken) {
-			// Seen for a while as well: one jump of the clock is no failure.
-			if v.now.Sub(m.away) >= p.nodeReadyTimeout()/2 {
-				h.NotJoined[m.ID] = NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt}
-			}
-		}
-		for _, m := range p.of(draining) {
-			d, known := h.Drains[m.node.Name]
-			left := m.node.VolumesAttached
-			for _, pod := range m.pods {
-				left += 2
-				if pod.Deleting {
-					left--
-				}
-			}
-			if !known {
-				d = Progress{Left: left, Since: m.drainStart()}
-			} else if left < d.Left {
-				d = Progress{Left: left, Since: v.now}
-			}
-			drains[m.node.Name] = d
-		}
-	}
-	h.Drains = drains
-	for _, p := range v.pools {
-		for _, m := range p.of(quarantined) {
-			if m.old() && v.retries(m) {
-				m.kind, m.again = fresh, true
-			}
-		}
-	}
-}
-
-// quarantine reads since when and why a node is quarantined.
-func quarantine(n fairway.Node) (time.Time, string) {
-	text := n.Annotations[fairway.AnnotationQuarantine]
-	for i := range text {
-		if text[i] == ' ' {
-			at, err := time.Parse(time.RFC3339, text[:i])
-			if err == nil {
-				return at, text[i+1:]
-			}
-			break
-		}
-	}
-	return time.Time{}, text
 }

@@ -179,3 +179,18 @@ func (v *view) giveUp() {
 func (v *view) unprotect(m *member) {
 	v.act(m.pool, Action{Kind: ActionUnprotect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf("%s needs no protection any more", m.name())})
 }
+
+// quarantine reads since when and why a node is quarantined.
+func quarantine(n fairway.Node) (time.Time, string) {
+	text := n.Annotations[fairway.AnnotationQuarantine]
+	for i := range text {
+		if text[i] == ' ' {
+			at, err := time.Parse(time.RFC3339, text[:i])
+			if err == nil {
+				return at, text[i+1:]
+			}
+			break
+		}
+	}
+	return time.Time{}, text
+}

@@ -1,0 +1,160 @@
+package roll
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// neverReady is how soon after its creation a node's Ready condition may change
+// for the last time without the node having been Ready.
+const neverReady = 10 * time.Second
+
+// member is an instance of a pool, with its node and the pods that must leave
+// before it can.
+type member struct {
+	fairway.Instance
+	pool *pool
+	node *fairway.Node // nil while there is none
+	pods []fairway.Pod // on the node, neither finished nor of a DaemonSet nor mirrors
+	all  []fairway.Pod // on the node, not finished
+	kind kind
+	// away is since when this manager has seen it not Ready.
+	away time.Time
+	// starts says that its drain begins with this decision, freed that it is
+	// given up, held that its end waits for a newer view of the cloud.
+	starts, freed, held bool
+	// cleaned says that its marks are taken away in this decision.
+	cleaned bool
+	// again says that it was quarantined and is tried again.
+	again bool
+}
+
+// kind is where a member stands.
+type kind string
+
+const (
+	leaving     kind = "leaving"     // the instance is shutting down
+	fresh       kind = "fresh"       // outdated, not touched yet but for marks
+	draining    kind = "draining"    // outdated or surplus, its pods are leaving
+	quarantined kind = "quarantined" // cannot be drained
+	booting     kind = "booting"     // new, not yet Ready and in service for long enough
+	broken      kind = "broken"      // new, and not Ready in time
+	good        kind = "good"        // a replacement that counts
+)
+
+// old reports whether the member is made from anything but the group's newest
+// launch template.
+func (m *member) old() bool { return m.Generation != m.pool.Group.Generation }
+
+// name returns the name that people know the member by.
+func (m *member) name() string {
+	if m.node != nil {
+		return m.node.Name
+	}
+	return m.ID
+}
+
+// zone returns where the instance stands.
+func (m *member) zone() string {
+	if m.Zone == "" && m.node != nil {
+		return m.node.Zone
+	}
+	return m.Zone
+}
+
+func (m *member) classify(now time.Time) kind {
+	if m.State == fairway.InstanceTerminating {
+		return leaving
+	}
+	if m.node != nil {
+		// On a current node only Fairway's own marks count: nobody else drains those.
+		mine := owned(*m.node)
+		switch {
+		case m.drained() && (m.old() || mine[fairway.MarkDrainStart] != ""):
+			return draining // also when it is tried again and still says why it was left alone
+		case m.node.Annotations[fairway.AnnotationQuarantine] != "" && (m.old() || mine[fairway.MarkQuarantine] != ""):
+			return quarantined
+		}
+	}
+	if m.old() {
+		return fresh
+	}
+	if m.node == nil || !m.node.Ready || m.State != fairway.InstanceInService {
+		// A Ready node may have pods already, though the group does not count it yet.
+		if m.late(now) && (m.node == nil || !m.node.Ready) {
+			return broken
+		}
+		return booting
+	}
+	since := m.node.ReadySince
+	if m.InServiceAt.After(since) {
+		since = m.InServiceAt
+	}
+	if now.Sub(since) < m.pool.MinReady {
+		return booting
+	}
+	return good
+}
+
+// drained reports whether a drain of the node has begun.
+func (m *member) drained() bool {
+	return m.node.Labels[fairway.LabelLifecycleStatus] == fairway.LifecycleDraining || m.node.Annotations[fairway.AnnotationDrainStart] != ""
+}
+
+// away returns since when a member has been seen not Ready, by what this manager
+// has seen itself.
+func (v *view) away(m *member) time.Time {
+	if m.State == fairway.InstanceTerminating || m.node != nil && m.node.Ready {
+		delete(v.History.Away, m.ID)
+		return v.now
+	}
+	if _, known := v.History.Away[m.ID]; !known {
+		v.History.Away[m.ID] = v.now
+	}
+	return v.History.Away[m.ID]
+}
+
+// wasReady reports whether the node is not Ready now and has been.
+func (m *member) wasReady() bool {
+	return m.node != nil && !m.node.Ready && m.node.ReadySince.After(m.node.CreatedAt.Add(neverReady))
+}
+
+// late reports whether a new instance has not become Ready in time. A node that
+// was Ready once has the whole time again from when it ceased to be.
+func (m *member) late(now time.Time) bool {
+	if m.wasReady() {
+		return m.dead(now)
+	}
+	return now.Sub(m.LaunchedAt) >= m.pool.nodeReadyTimeout()
+}
+
+// dead reports whether the node has been away for so long that its pods cannot
+// be waited for.
+func (m *member) dead(now time.Time) bool {
+	return m.node != nil && !m.node.Ready && now.Sub(m.node.ReadySince) >= m.pool.nodeReadyTimeout() && now.Sub(m.away) >= m.pool.nodeReadyTimeout()
+}
+
+// schedulable reports whether the member is capacity of its pool.
+func (m *member) schedulable() bool {
+	if m.node == nil || !m.node.Ready || m.node.Unschedulable || m.starts || m.State != fairway.InstanceInService {
+		return false
+	}
+	return m.old() || m.kind == good || m.kind == draining || m.kind == quarantined
+}
+
+// drainStart returns when the drain began; the zero time when the node does
+// not say.
+func (m *member) drainStart() time.Time {
+	t, err := time.Parse(time.RFC3339, m.node.Annotations[fairway.AnnotationDrainStart])
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// zonal reports whether volumes tie the member to its zone.
+func (m *member) zonal() bool {
+	return m.node != nil && (m.node.VolumesAttached > 0 || slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.VolumeZone != "" }))
+}

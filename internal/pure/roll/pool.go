@@ -1,0 +1,149 @@
+package roll
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// pool is a cloud group with its members.
+type pool struct {
+	fairway.Group
+	Settings
+	// base is the size from before the roll.
+	base int
+	// tagged says that the group carries the tag with the base.
+	tagged  bool
+	members []*member // in order of their names
+	// acted says that something was asked of the cloud or a node in this decision.
+	acted bool
+	// frees says that a drain is given up in this decision.
+	frees bool
+	// resized says that the desired size is changed in this decision.
+	resized bool
+	idle    []Wait // what the pool waits for when nothing can be done
+	// keeps says that the pool has been unable to shrink for so long that it
+	// stays larger than before.
+	keeps bool
+}
+
+// base returns the size of the group from before the roll, and whether a roll
+// has recorded it.
+func base(g fairway.Group) (int, bool) {
+	size, tagged := g.Desired, false
+	if n, err := strconv.Atoi(g.Tags[fairway.TagRollBase]); err == nil && n >= 0 {
+		size, tagged = n, true
+	}
+	return min(max(size, g.Min), max(g.Max, g.Min)), tagged
+}
+
+// count returns how many members are of one of the kinds.
+func (p *pool) count(kinds ...kind) int { return len(p.of(kinds...)) }
+
+// of returns the members of one of the kinds.
+func (p *pool) of(kinds ...kind) []*member {
+	var out []*member
+	for _, m := range p.members {
+		if slices.Contains(kinds, m.kind) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// attached is how many instances the cloud counts towards the desired size.
+func (p *pool) attached() int { return len(p.members) - p.count(leaving) }
+
+// launching is how many instances the cloud still owes.
+func (p *pool) launching() int { return max(0, p.Desired-p.attached()) }
+
+// current is how many instances of the newest generation there are or will be.
+func (p *pool) current() int {
+	n := p.launching()
+	for _, m := range p.members {
+		if !m.old() && m.kind != leaving {
+			n++
+		}
+	}
+	return n
+}
+
+// outdated returns the old members that are not leaving.
+func (p *pool) outdated() []*member {
+	return slices.DeleteFunc(slices.Clone(p.members), func(m *member) bool { return !m.old() || m.kind == leaving })
+}
+
+// stuck is how many old members are quarantined.
+func (p *pool) stuck() int {
+	n := 0
+	for _, m := range p.outdated() {
+		if m.kind == quarantined && !m.starts {
+			n++
+		}
+	}
+	return n
+}
+
+// active is how many old members are still to be replaced.
+func (p *pool) active() int { return len(p.outdated()) - p.stuck() }
+
+// schedulable is the capacity of the pool.
+func (p *pool) schedulable() int {
+	n := 0
+	for _, m := range p.members {
+		if m.schedulable() {
+			n++
+		}
+	}
+	return n
+}
+
+// floor is the capacity that the pool keeps: its size from before the roll but
+// for outdated nodes that a person had cordoned.
+func (p *pool) floor() int {
+	n := p.base
+	for _, m := range p.outdated() {
+		if m.node != nil && m.node.Unschedulable && m.kind != draining && owned(*m.node)[fairway.MarkCordon] == "" {
+			n--
+		}
+	}
+	return n
+}
+
+// moving is how many members or launches are on their way somewhere.
+func (p *pool) moving() int {
+	n := p.count(leaving, booting, broken, draining)
+	for _, m := range p.members {
+		if m.starts && m.kind != draining {
+			n++
+		}
+	}
+	return n
+}
+
+// needed is how many current instances the pool has when the roll is over.
+func (p *pool) needed() int { return p.base - p.stuck() }
+
+// limit is the greatest size that the surge allows.
+func (p *pool) limit() int { return min(p.Max, p.base+p.surgeNow()) }
+
+// surgeNow is the surge in force; control planes go one by one.
+func (p *pool) surgeNow() int {
+	if p.OneAtATime {
+		return 1
+	}
+	return p.surge()
+}
+
+// zones returns the zones of the pool in order.
+func (p *pool) zones() []string {
+	zones := slices.Clone(p.Group.Zones)
+	for _, m := range p.members {
+		if z := m.zone(); z != "" {
+			zones = append(zones, z)
+		}
+	}
+	slices.Sort(zones)
+	return slices.Compact(zones)
+}
