@@ -54,9 +54,8 @@ func (c fleetCluster) zones() []string {
 
 // pools of every cluster: workers in two pools and a control plane of two. The
 // storage pool has one node per zone, so that every zonal volume has a home.
-// Every pool may grow beyond its size, so that replacements come first. There
-// is one worker more than are replaced at a time: a node leaves the load
-// balancers before its pods move, and somebody has to answer meanwhile.
+// Every pool may grow beyond its size, so that replacements come first. Six
+// workers have two web pods each, so that half of the web can be on its way.
 func pools() []fairway.NodePool {
 	return []fairway.NodePool{
 		{
@@ -68,8 +67,8 @@ func pools() []fairway.NodePool {
 			},
 		},
 		{
-			Name: "workers", Profile: "worker-default", InstanceTypes: []string{"m5.xlarge"}, DiscountStrategy: "none", MinSize: 4, MaxSize: 8,
-			ConfigItems: map[string]string{"labels": "dedicated=" + dedicatedWeb},
+			Name: "workers", Profile: "worker-default", InstanceTypes: []string{"m5.xlarge"}, DiscountStrategy: "none", MinSize: 6, MaxSize: 12,
+			ConfigItems: map[string]string{"labels": "dedicated=" + dedicatedWeb, "roll_surge": "6"},
 		},
 		{
 			Name: "storage", Profile: "worker-default", InstanceTypes: []string{"m5.xlarge"}, DiscountStrategy: "none", MinSize: 3, MaxSize: 6,

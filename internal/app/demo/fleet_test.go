@@ -60,7 +60,7 @@ func TestRegistryYAML(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9-:]*[a-z0-9]$`)
 	item := regexp.MustCompile(`^[a-z][a-z0-9_]*[a-z0-9]$`)
 	for i, c := range file.Clusters {
-		if !id.MatchString(c.ID) || !strings.HasSuffix(c.ID, ":"+c.LocalID) {
+		if !id.MatchString(c.ID) || c.ID != c.LocalID {
 			t.Errorf("id %q", c.ID)
 		}
 		if c.LifecycleStatus != fairway.StatusRequested || c.Provider != fairway.ProviderLocal || c.InfrastructureAccount != "local:demo" {
