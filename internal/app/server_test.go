@@ -103,6 +103,44 @@ func TestServer_BadChanges(t *testing.T) {
 	}
 }
 
+// A halted rollout goes on by itself once the registry gives what was missing,
+// and a cluster whose updates were blocked gets the revision when they are
+// allowed again.
+func TestServer_GoesOnWhenTheCauseIsGone(t *testing.T) {
+	o := fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{}}
+	f := newFleet(t, o)
+	f.start()
+	f.awaitProvisioned()
+
+	f.write("cluster/manifests/90-test/object.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Cluster.ConfigItems.name_of_it }}\n  namespace: default\n")
+	revision := f.commit("needs an item that no cluster has")
+	f.awaitRollout("dev", revision, fairway.RolloutHalted, time.Minute)
+	o.items["name_of_it"] = "given"
+	f.writeRegistry(o)
+	f.awaitRollout("dev", revision, fairway.RolloutDone, time.Minute)
+
+	o.items[fairway.ItemUpdateBlock] = "an audit"
+	f.writeRegistry(o)
+	f.await("the registry knows the block", time.Minute, func() (bool, string) {
+		c, err := f.client.Cluster(t.Context(), "dev-1")
+		return err == nil && c.ConfigItems[fairway.ItemUpdateBlock] != "", fmt.Sprint(err)
+	})
+	f.write("cluster/manifests/90-test/object.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: later\n  namespace: default\n")
+	revision = f.commit("while updates are blocked")
+	f.await("the channel moved", time.Minute, func() (bool, string) {
+		events, err := f.client.Events(t.Context(), "", 0)
+		return err == nil && strings.Contains(fmt.Sprint(events), "channel dev is at revision "+revision), fmt.Sprint(err)
+	})
+	later := fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "default", Name: "later"}
+	if h, err := f.kube("dev-1").Health(t.Context(), later); err != nil || h.State != fairway.HealthNotFound {
+		t.Errorf("although updates are blocked, %s is %v %v", later, h, err)
+	}
+	delete(o.items, fairway.ItemUpdateBlock)
+	f.writeRegistry(o)
+	f.awaitRollout("dev", revision, fairway.RolloutDone, time.Minute)
+	f.awaitHealthy("dev-1", later)
+}
+
 // A budget that can never be satisfied costs the nodes of its pods and no
 // other: the roll goes on, and names pod and budget.
 func TestServer_ImpossibleBudget(t *testing.T) {

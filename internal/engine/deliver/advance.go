@@ -53,6 +53,9 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
 			return 0, err
 		}
+		if decision.State == fairway.RolloutHalted {
+			d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "promotion.halted", Message: decision.Reason})
+		}
 	}
 	if err := d.follow(ctx, r, decision); err != nil {
 		return 0, err
@@ -61,6 +64,37 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 		return over, nil
 	}
 	return min(max(decision.Next, 100*time.Millisecond), advanceEvery), nil
+}
+
+// resume lets a halted rollout go on once what halted it is gone: the registry
+// entry of the cluster that failed was changed, or the next branch can be moved
+// again. Nothing is stored or said as long as it is not.
+func (d *Deliverer) resume(ctx context.Context, r *fairway.Rollout) error {
+	settings, err := d.settings(ctx, r.Revision)
+	if err != nil {
+		return err
+	}
+	_, members, err := d.look(ctx, r)
+	if err != nil {
+		return err
+	}
+	again := *r
+	again.State = fairway.RolloutRunning
+	decision := wave.Next(wave.Snapshot{Rollout: again, Clusters: members, Settings: d.waveSettings(settings.Soak)}, d.Now())
+	if decision.State == fairway.RolloutDone {
+		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
+			return err
+		}
+	}
+	if decision.State == fairway.RolloutHalted {
+		return nil
+	}
+	// What it starts is started by the next look, once this is stored.
+	decision.Start = nil
+	if err := d.follow(ctx, r, decision); err != nil {
+		return err
+	}
+	return d.Rollout(ctx, r.ID)
 }
 
 // follow stores what the decision changed.
@@ -140,6 +174,8 @@ func member(c fairway.Cluster, r *fairway.Rollout, u fairway.Update) wave.Cluste
 		}
 	case blocked:
 		m.State, m.Message = wave.Blocked, c.ConfigItems[fairway.ItemUpdateBlock]
+	case u.Version != c.Version(r.Revision):
+		// None yet, or the registry entry changed since: that is worth a try.
 	case u.RolloutID == r.ID && u.State == fairway.UpdateFailed:
 		m.State, m.Message = wave.Failed, u.Error
 	case u.RolloutID == r.ID && u.State == fairway.UpdatePartial:
@@ -190,7 +226,6 @@ func (d *Deliverer) promote(ctx context.Context, r *fairway.Rollout, decision *w
 		if fairway.Retryable(err) && fairway.ErrorCode(err) != fairway.CodeConflict {
 			return fmt.Errorf("promote to channel %s: %w", next, err)
 		}
-		d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "promotion.halted", Message: fmt.Sprintf("promotion of %s to channel %s: %v", r.Revision, next, err)})
 		decision.State, decision.Hint = fairway.RolloutHalted, fairway.ErrorHint(err)
 		decision.Reason = fmt.Sprintf("promotion to channel %s: %v", next, err)
 		return nil

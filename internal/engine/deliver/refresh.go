@@ -208,7 +208,8 @@ func (d *Deliverer) cancel(ctx context.Context, u *fairway.Update, reason string
 }
 
 // ensureRollout makes the rollout of a revision when clusters are behind, and
-// ends the one of an older revision.
+// ends the one of an older revision. Clusters that a finished rollout passed by,
+// because their updates were blocked or because they are new, get another.
 func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string, behind, all []fairway.Cluster) error {
 	rollouts, err := d.Store.Rollouts(ctx, channel, 1)
 	if err != nil {
@@ -218,9 +219,9 @@ func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string,
 	if len(rollouts) > 0 {
 		newest = &rollouts[0]
 	}
-	if newest != nil && newest.Revision == revision {
-		if newest.State.IsOver() || newest.State == fairway.RolloutHalted {
-			return nil
+	if newest != nil && newest.Revision == revision && !newest.State.IsOver() {
+		if newest.State == fairway.RolloutHalted {
+			return d.resume(ctx, newest)
 		}
 		return d.Rollout(ctx, newest.ID) // again, should the queue have lost it
 	}
