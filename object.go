@@ -82,6 +82,8 @@ type InventoryItem struct {
 	Component string    `json:"component"`
 	// Digest is the SHA-256 (hex) of the object as applied, canonical JSON.
 	Digest string `json:"digest"`
+	// Left says that the object has left the configuration and was not deleted.
+	Left bool `json:"left,omitempty"`
 }
 
 // Deletion is one entry of deletions.yaml (contract 4.10). Exactly one of

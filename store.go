@@ -72,6 +72,8 @@ type Journal interface {
 	Update(ctx context.Context, id string) (*Update, error)
 	// Updates returns the newest first.
 	Updates(ctx context.Context, filter UpdateFilter) ([]Update, error)
+	// SaveUpdate replaces an update; CodeConflict when it is over, because what
+	// is over stays so.
 	SaveUpdate(ctx context.Context, u *Update) error
 	// Steps returns the steps of an update in order of their start.
 	Steps(ctx context.Context, updateID string) ([]Step, error)
@@ -82,6 +84,7 @@ type Journal interface {
 	Rollout(ctx context.Context, id string) (*Rollout, error)
 	// Rollouts returns the newest first; channel "" means all, limit 0 means 100.
 	Rollouts(ctx context.Context, channel string, limit int) ([]Rollout, error)
+	// SaveRollout replaces a rollout; CodeConflict when it is over.
 	SaveRollout(ctx context.Context, r *Rollout) error
 
 	// Revision returns the newest revision seen on a channel, CodeNotFound when none was.

@@ -47,6 +47,8 @@ type Options struct {
 	Soak time.Duration
 	// Poll is how often source and registry are looked at; 0 means 10 s.
 	Poll time.Duration
+	// Piece bounds one piece of work on an update; 0 means the standard.
+	Piece time.Duration
 	// StaticTokens are NAME=ROLE:TOKEN; one more is always made and stored in DataDir.
 	StaticTokens []string
 	// Version is what the API says of the program.
@@ -128,7 +130,7 @@ func (a *App) open(ctx context.Context) error {
 	provider := fail.provider(local.New(local.Options{DataDir: a.DataDir, Log: a.Log, NewKubernetes: kubes}))
 	a.source = fail.source(a.source)
 	a.updater = update.New(update.Options{
-		Store: a.store, Source: a.source, Holder: "fairway-" + holder, Log: a.Log, Now: a.Now,
+		Store: a.store, Source: a.source, Holder: "fairway-" + holder, Log: a.Log, Now: a.Now, Piece: a.Piece,
 		Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider},
 	})
 	deliverer := deliver.New(deliver.Options{
@@ -143,8 +145,11 @@ func (a *App) open(ctx context.Context) error {
 	a.queue, err = work.Open(ctx, work.Options{Path: filepath.Join(a.DataDir, "jobs.db"), Log: a.Log, Handlers: map[work.Kind]work.Handler{
 		work.ClusterUpdate:  a.updater.Run,
 		work.RolloutAdvance: deliverer.Advance,
-		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) { return deliverer.Refresh(ctx) },
-		work.MarksSweep:     a.sweep,
+		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) {
+			again, err := deliverer.Refresh(ctx)
+			return again, errors.Join(err, a.sweepAll(ctx)) // clusters come and go
+		},
+		work.MarksSweep: a.sweep,
 	}})
 	if err != nil {
 		return err
@@ -228,9 +233,6 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.queue.Enqueue(ctx, work.ChannelRefresh, "all"); err != nil {
 		return err
 	}
-	if err := a.sweepAll(ctx); err != nil {
-		return err
-	}
 	go func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serve API on %s: %w", a.Addr(), err)
@@ -241,7 +243,8 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 // sweepAll asks for a sweep of every cluster, so that what a dead manager left
-// behind is found soon after the next one runs.
+// behind is found soon after the next one runs. Those asked for already are not
+// asked for twice.
 func (a *App) sweepAll(ctx context.Context) error {
 	clusters, err := a.store.Clusters(ctx, fairway.ClusterFilter{})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 // They are off unless the environment variable FAIRWAY_FAILPOINTS names a
 // folder. A file "<write>.before" or "<write>.after" in it arms one: reaching
 // it removes the file and kills the process as "kill -9" would.
-type failpoints struct{ dir string }
+type failpoints struct {
+	dir string
+	one *sync.Mutex // held by whoever is about to die: one point per death
+}
 
 // FailpointNames are the writes that can be died at; each has a before and an
 // after. "lease" is the write that takes or renews the lease.
@@ -32,7 +36,7 @@ func newFailpoints(log *slog.Logger) failpoints {
 	if dir != "" {
 		log.Warn("failpoints are on; this process may kill itself", "folder", dir)
 	}
-	return failpoints{dir}
+	return failpoints{dir, new(sync.Mutex)}
 }
 
 // around runs a write between its two failpoints.
@@ -47,7 +51,8 @@ func (f failpoints) around(name string, write func()) {
 }
 
 func (f failpoints) reach(point string) {
-	// Removing is atomic: of two goroutines only one dies for one file.
+	f.one.Lock()
+	defer f.one.Unlock()
 	if os.Remove(filepath.Join(f.dir, point)) == nil {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // cannot fail for oneself
 		select {}

@@ -33,6 +33,8 @@ type fleet struct {
 	app      *app.App
 	client   *client.Client
 	clusters []string
+	logger   *slog.Logger
+	change   func(*app.Options) // of fleetOptions
 }
 
 // fleetOptions say how a fleet differs from the usual one.
@@ -55,7 +57,7 @@ var fastItems = map[string]string{
 // server is started by start.
 func newFleet(t testing.TB, o fleetOptions) *fleet {
 	t.Helper()
-	f := &fleet{t: t, data: t.TempDir(), clusters: o.clusters}
+	f := &fleet{t: t, data: t.TempDir(), clusters: o.clusters, change: o.server}
 	var started sync.WaitGroup
 	for _, id := range o.clusters {
 		started.Go(func() { f.startCluster(id, o.simulation) })
@@ -256,14 +258,21 @@ func (f *fleet) writeRegistry(o fleetOptions) {
 
 // options are those of the server.
 func (f *fleet) options() app.Options {
-	return app.Options{
+	o := app.Options{
 		DataDir: f.data, Listen: "127.0.0.1:0", ConfigSources: []string{"main:git:" + filepath.Join(f.data, "config.git")},
 		RegistryFile: f.registryFile(), Soak: time.Second, Poll: 200 * time.Millisecond, Log: f.log(),
 	}
+	if f.change != nil {
+		f.change(&o)
+	}
+	return o
 }
 
 // log writes the server's log to a file that is shown when the test failed.
 func (f *fleet) log() *slog.Logger {
+	if f.logger != nil {
+		return f.logger
+	}
 	path := filepath.Join(f.data, "server.log")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -276,7 +285,8 @@ func (f *fleet) log() *slog.Logger {
 			f.t.Logf("the server said:\n%s", said)
 		}
 	})
-	return slog.New(slog.NewTextHandler(file, nil))
+	f.logger = slog.New(slog.NewTextHandler(file, nil))
+	return f.logger
 }
 
 // start runs a server in this process until the test ends or stop is called.

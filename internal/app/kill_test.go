@@ -236,6 +236,7 @@ var patient = map[string]string{"roll_blocked_after": "2m"}
 // outside, once each, in one roll; another goes on, no node is drained twice,
 // and no mark stays.
 func TestKill_AroundEveryWrite(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1", "alpha-1"}, workers: 4, items: patient})
 	p := f.startProcess()
 	f.awaitProvisioned()
@@ -271,6 +272,7 @@ func TestKill_AroundEveryWrite(t *testing.T) {
 
 // The server dies at twenty moments that a seed chooses.
 func TestKill_AtSeededMoments(t *testing.T) {
+	t.Parallel()
 	const seed, kills = 1, 20
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, workers: 4, items: patient})
 	p := f.startProcess()
@@ -299,6 +301,7 @@ func TestKill_AtSeededMoments(t *testing.T) {
 // removes the marks of the update that nobody continues, and what the change
 // had not reached yet is current again.
 func TestKill_TakenBackHalfWay(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"roll_node_ready_timeout": "10m"}})
 	p := f.startProcess()
 	f.awaitProvisioned()

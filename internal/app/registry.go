@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +28,16 @@ func (a *App) importRegistry(ctx context.Context) error {
 	if err != nil {
 		return fairway.Errorf(fairway.CodeInvalid, "read registry file: %w", err).WithHint("check --registry-file")
 	}
+	if imported, err := os.ReadFile(a.importedFile()); err == nil && string(imported) == digest(text) {
+		return nil // what was changed through the API since then stays
+	}
 	return a.importText(ctx, text)
 }
+
+// importedFile holds the digest of the registry file that was imported last.
+func (a *App) importedFile() string { return filepath.Join(a.DataDir, "registry.imported") }
+
+func digest(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
 
 func (a *App) importText(ctx context.Context, text []byte) error {
 	file, err := registryfile.Parse(text, a.registryDefaults(ctx))
@@ -46,7 +57,7 @@ func (a *App) importText(ctx context.Context, text []byte) error {
 	if len(out.Missing) > 0 {
 		a.Log.Warn("clusters are missing from the registry file; nothing happens to them", "clusters", strings.Join(out.Missing, ","))
 	}
-	return nil
+	return writeFile(a.importedFile(), []byte(digest(text)))
 }
 
 // registryDefaults are those of the flags, and for what these leave open those
@@ -54,7 +65,7 @@ func (a *App) importText(ctx context.Context, text []byte) error {
 func (a *App) registryDefaults(ctx context.Context) registryfile.Defaults {
 	d := a.RegistryDefaults
 	if err := a.source.Refresh(ctx); err != nil {
-		return d // reported by the first refresh of the channels
+		a.Log.Warn("config source not refreshed; defaults are those of the last copy", "error", err)
 	}
 	for _, channel := range []string{d.Channel, "HEAD"} {
 		revision, err := a.source.Resolve(ctx, channel)
@@ -98,11 +109,14 @@ func (a *App) watchRegistry(ctx context.Context) {
 			if err != nil || bytes.Equal(text, seen) {
 				continue // a file that is being replaced is there at the next look
 			}
-			seen = text
-			if err := a.importText(ctx, text); err != nil {
+			err = a.importText(ctx, text)
+			if err != nil {
 				a.Log.Error("registry file not imported", "error", err)
-			} else if err := a.sweepAll(ctx); err != nil {
-				a.Log.Warn("sweep not asked for", "error", err)
+			}
+			// What failed for a passing reason is tried again, a broken file only
+			// once it has changed.
+			if err == nil || !fairway.Retryable(err) {
+				seen = text
 			}
 		}
 	})

@@ -17,6 +17,7 @@ import (
 // A change travels from dev to alpha, every node is replaced, and what the
 // change deletes is gone.
 func TestServer_ChangeTravels(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1", "alpha-1"}})
 	f.start()
 	f.awaitProvisioned()
@@ -61,6 +62,7 @@ func TestServer_ChangeTravels(t *testing.T) {
 // Changes that cannot work halt the rollout, name what is wrong and where, and
 // leave the cluster as it was; a correction goes through.
 func TestServer_BadChanges(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}})
 	f.start()
 	f.awaitProvisioned()
@@ -107,6 +109,7 @@ func TestServer_BadChanges(t *testing.T) {
 // and a cluster whose updates were blocked gets the revision when they are
 // allowed again.
 func TestServer_GoesOnWhenTheCauseIsGone(t *testing.T) {
+	t.Parallel()
 	o := fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{}}
 	f := newFleet(t, o)
 	f.start()
@@ -141,10 +144,38 @@ func TestServer_GoesOnWhenTheCauseIsGone(t *testing.T) {
 	f.awaitHealthy("dev-1", later)
 }
 
+// shortPieces cuts updates into many pieces of work: what counts time must go
+// on over them.
+func shortPieces(o *app.Options) { o.Piece = time.Second }
+
+// An object that never becomes healthy fails the update after health_timeout,
+// also when that is longer than a piece of work, and halts the rollout.
+func TestServer_NeverHealthy(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"health_timeout": "6s"}, server: shortPieces})
+	f.start()
+	f.awaitProvisioned()
+	f.write("cluster/manifests/90-test/object.yaml", `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: sick, namespace: default}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: sick}}
+  template:
+    metadata: {labels: {app: sick}, annotations: {localkube.fairway.dev/never-ready: "true"}}
+    spec: {containers: [{name: c, image: "registry.example.org/sick:1"}]}
+`)
+	r := f.awaitRollout("dev", f.commit("a workload that never becomes ready"), fairway.RolloutHalted, time.Minute)
+	if !strings.Contains(r.Reason, "Deployment/default/sick") || !strings.Contains(r.Reason, "6s") {
+		t.Errorf("the rollout says %q, want the object and the time", r.Reason)
+	}
+}
+
 // A budget that can never be satisfied costs the nodes of its pods and no
 // other: the roll goes on, and names pod and budget.
 func TestServer_ImpossibleBudget(t *testing.T) {
-	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, workers: 4})
+	t.Parallel()
+	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, workers: 4, server: shortPieces})
 	f.start()
 	f.awaitProvisioned()
 	f.apply("dev-1",
@@ -182,7 +213,8 @@ func TestServer_ImpossibleBudget(t *testing.T) {
 // New nodes that never become Ready do not cost the old ones: the update
 // fails and says so.
 func TestServer_NodeNeverReady(t *testing.T) {
-	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"roll_node_ready_timeout": "5s"}})
+	t.Parallel()
+	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{"roll_node_ready_timeout": "5s"}, server: shortPieces})
 	f.start()
 	f.awaitProvisioned()
 	before := f.nodeNames("dev-1")
@@ -207,6 +239,7 @@ func TestServer_NodeNeverReady(t *testing.T) {
 // A cluster on a channel that does not exist says so in its status and keeps
 // nobody else from being updated.
 func TestServer_UnknownChannel(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dve-1", "dev-1"}})
 	f.start()
 	f.await("dev-1 is ready and dve-1 has a problem", 2*time.Minute, func() (bool, string) {

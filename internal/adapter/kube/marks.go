@@ -155,7 +155,8 @@ func (w *marking) status(wanted string) error {
 	var may bool
 	switch wanted {
 	case fairway.LifecyclePending:
-		may = is == "" || is == fairway.LifecycleReady
+		// Back from draining, when a drain of our own is given up.
+		may = is == "" || is == fairway.LifecycleReady || is == fairway.LifecycleDraining && w.owned(fairway.MarkStatus)
 	case fairway.LifecycleDraining:
 		may = true
 	case fairway.LifecycleReady:

@@ -48,10 +48,14 @@ func TestMarked(t *testing.T) {
 			wish:        fairway.NodeMarks{Status: new(fairway.LifecyclePending)},
 			labels:      map[string]any{fairway.LabelLifecycleStatus: "decommission-pending"},
 			annotations: map[string]any{fairway.AnnotationMarks: `{"lifecycle-status":"u-2"}`}},
-		{name: "pending never takes back draining", node: markedNode(func(n *corev1.Node) {
+		{name: "pending never takes back somebody else's draining", node: markedNode(func(n *corev1.Node) {
+			n.Labels[fairway.LabelLifecycleStatus] = "draining"
+		}), wish: fairway.NodeMarks{Status: new(fairway.LifecyclePending)}},
+		{name: "pending gives up our own draining", node: markedNode(func(n *corev1.Node) {
 			n.Labels[fairway.LabelLifecycleStatus] = "draining"
 			owned(n, `{"lifecycle-status":"u-2"}`)
-		}), wish: fairway.NodeMarks{Status: new(fairway.LifecyclePending)}},
+		}), wish: fairway.NodeMarks{Status: new(fairway.LifecyclePending)},
+			labels: map[string]any{fairway.LabelLifecycleStatus: "decommission-pending"}},
 		{name: "pending that somebody else set stays theirs", node: markedNode(func(n *corev1.Node) {
 			n.Labels[fairway.LabelLifecycleStatus] = "decommission-pending"
 		}), wish: fairway.NodeMarks{Status: new(fairway.LifecyclePending)}},

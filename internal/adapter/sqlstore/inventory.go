@@ -11,10 +11,10 @@ import (
 // Inventory returns the inventory of a cluster in the order it was set; empty
 // for a cluster that has none.
 func (s *Store) Inventory(ctx context.Context, clusterID string) ([]fairway.InventoryItem, error) {
-	rows, err := s.reader.QueryContext(ctx, `SELECT api_version, kind, namespace, name, component, digest
+	rows, err := s.reader.QueryContext(ctx, `SELECT api_version, kind, namespace, name, component, digest, departed
 		FROM inventory WHERE cluster_id = $1 ORDER BY position`, clusterID)
 	all, err := collect(rows, err, func(r row) (i fairway.InventoryItem, err error) {
-		return i, r.Scan(&i.Ref.APIVersion, &i.Ref.Kind, &i.Ref.Namespace, &i.Ref.Name, &i.Component, &i.Digest)
+		return i, r.Scan(&i.Ref.APIVersion, &i.Ref.Kind, &i.Ref.Namespace, &i.Ref.Name, &i.Component, &i.Digest, &i.Left)
 	})
 	if err != nil {
 		return nil, s.meaning(fmt.Errorf("read the inventory of cluster %s: %w", clusterID, err))
@@ -29,14 +29,14 @@ func (s *Store) SetInventory(ctx context.Context, clusterID string, items []fair
 		if _, err := tx.ExecContext(ctx, `DELETE FROM inventory WHERE cluster_id = $1`, clusterID); err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO inventory (cluster_id, position, api_version, kind, namespace, name, component, digest)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO inventory (cluster_id, position, api_version, kind, namespace, name, component, digest, departed)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`)
 		if err != nil {
 			return err
 		}
 		defer insert.Close()
 		for n, i := range items {
-			if _, err := insert.ExecContext(ctx, clusterID, n, i.Ref.APIVersion, i.Ref.Kind, i.Ref.Namespace, i.Ref.Name, i.Component, i.Digest); err != nil {
+			if _, err := insert.ExecContext(ctx, clusterID, n, i.Ref.APIVersion, i.Ref.Kind, i.Ref.Namespace, i.Ref.Name, i.Component, i.Digest, i.Left); err != nil {
 				return err
 			}
 		}

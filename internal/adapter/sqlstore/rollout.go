@@ -47,12 +47,16 @@ func (s *Store) CreateRollout(ctx context.Context, o *fairway.Rollout) error {
 	return nil
 }
 
-// SaveRollout replaces a rollout.
+// SaveRollout replaces a rollout. CodeConflict when it is over.
 func (s *Store) SaveRollout(ctx context.Context, o *fairway.Rollout) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `UPDATE rollouts SET channel = $2, revision = $3, state = $4, reason = $5, hint = $6,
-			waves = $7, wave = $8, soak_since = $9, promoted_at = $10, created_at = $11, finished_at = $12 WHERE id = $1`, rolloutValues(o)...)
-		return affected(r, err, "rollout", o.ID)
+			waves = $7, wave = $8, soak_since = $9, promoted_at = $10, created_at = $11, finished_at = $12
+			WHERE id = $1 AND state NOT IN ('done', 'superseded')`, rolloutValues(o)...)
+		if err := affected(r, err, "rollout", o.ID); err != nil {
+			return overOrMissing(ctx, tx, err, "rollout", "rollouts", o.ID)
+		}
+		return nil
 	})
 	if err != nil {
 		return s.meaning(fmt.Errorf("save rollout %s: %w", o.ID, err))

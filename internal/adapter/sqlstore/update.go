@@ -47,14 +47,18 @@ func (s *Store) CreateUpdate(ctx context.Context, u *fairway.Update) error {
 	return s.updateError("create", u, err)
 }
 
-// SaveUpdate replaces an update.
+// SaveUpdate replaces an update. CodeConflict when it is over: a process that
+// did not notice must not bring it back.
 func (s *Store) SaveUpdate(ctx context.Context, u *fairway.Update) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `UPDATE updates SET cluster_id = $2, rollout_id = $3, channel = $4, revision = $5, version = $6,
 			state = $7, doing = $8, waiting = $9, since = $10, actor = $11, nodes_done = $12, nodes_total = $13, evictions = $14,
 			evictions_refused = $15, attempts = $16, error = $17, hint = $18, blocked = $19, created_at = $20, started_at = $21,
-			finished_at = $22 WHERE id = $1`, updateValues(u)...)
-		return affected(r, err, "update", u.ID)
+			finished_at = $22 WHERE id = $1 AND state IN ('pending', 'running')`, updateValues(u)...)
+		if err := affected(r, err, "update", u.ID); err != nil {
+			return overOrMissing(ctx, tx, err, "update", "updates", u.ID)
+		}
+		return nil
 	})
 	return s.updateError("save", u, err)
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"encoding/base32"
@@ -99,6 +100,19 @@ func affected(r sql.Result, err error, what, id string) error {
 		return notFound(what, id)
 	}
 	return err
+}
+
+// overOrMissing tells a row that does not exist from one whose state is final,
+// after a conditional write touched none.
+func overOrMissing(ctx context.Context, tx *sql.Tx, cause error, what, table, id string) error {
+	if fairway.ErrorCode(cause) != fairway.CodeNotFound {
+		return cause
+	}
+	var state string
+	if err := tx.QueryRowContext(ctx, `SELECT state FROM `+table+` WHERE id = $1`, id).Scan(&state); err != nil {
+		return cause
+	}
+	return fairway.Errorf(fairway.CodeConflict, "save %s %s: it is over (%s)", what, id, state)
 }
 
 func notFound(what, id string) error {

@@ -10,13 +10,18 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/pure/wave"
 )
 
 const (
 	// advanceEvery is the longest pause between two looks at a rollout.
 	advanceEvery = time.Second
-	over         = -1 * time.Nanosecond
+	// soon is the pause before a look that was overtaken is repeated.
+	soon = 100 * time.Millisecond
+	// longestGap is the longest time between two looks that counts as watched.
+	longestGap = time.Minute
+	over       = -1 * time.Nanosecond
 )
 
 // Advance takes a rollout one step further. It returns after how long to look
@@ -40,7 +45,20 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 	if err != nil {
 		return 0, err
 	}
-	decision := wave.Next(wave.Snapshot{Rollout: *r, Clusters: members, Settings: d.waveSettings(settings.Soak)}, d.Now())
+	// The look took its time, without the turn; what it saw counts only when
+	// nobody moved the rollout meanwhile.
+	free, err := d.turn(ctx, r.Channel)
+	if err != nil {
+		return 0, err
+	}
+	defer free()
+	if moved, err := d.moved(ctx, r); err != nil || moved {
+		return soon, err
+	}
+	now := d.Now()
+	seen := *r
+	seen.SoakSince = d.watched(r, now)
+	decision := d.decide(seen, members, settings, now)
 	for _, id := range decision.Start {
 		c := clusters[id]
 		if err := d.start(ctx, &c, r.Revision, r.ID); err != nil {
@@ -63,12 +81,51 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 	if decision.State.IsOver() || decision.State == fairway.RolloutHalted {
 		return over, nil
 	}
-	return min(max(decision.Next, 100*time.Millisecond), advanceEvery), nil
+	return min(max(decision.Next, soon), advanceEvery), nil
+}
+
+// decide asks for the next step. A rollout whose clusters are all blocked, failed
+// or gone has shown nothing, and is neither done nor promoted.
+func (d *Deliverer) decide(r fairway.Rollout, members []wave.Cluster, settings render.Settings, now time.Time) wave.Decision {
+	decision := wave.Next(wave.Snapshot{Rollout: r, Clusters: members, Settings: d.waveSettings(settings.Soak)}, now)
+	shown := slices.ContainsFunc(members, func(m wave.Cluster) bool { return m.State == wave.Converged })
+	if decision.State != fairway.RolloutDone || shown {
+		return decision
+	}
+	return wave.Decision{State: fairway.RolloutRunning, Wave: r.Wave, Next: advanceEvery,
+		Reason: "no cluster of the channel has shown the revision: all are blocked, failed or gone",
+		Hint:   "remove config item " + fairway.ItemUpdateBlock + " of a cluster, or merge another revision"}
+}
+
+// moved reports whether a rollout is not what it was when it was read.
+func (d *Deliverer) moved(ctx context.Context, r *fairway.Rollout) (bool, error) {
+	now, err := d.Store.Rollout(ctx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	return now.State != r.State || now.Wave != r.Wave || !now.SoakSince.Equal(r.SoakSince), nil
+}
+
+// watched returns since when the rollout soaks with the time left out that
+// nobody watched: a pause of this process, or a jump of the clock, which looks
+// the same. A soak can then take longer, and never ends early.
+func (d *Deliverer) watched(r *fairway.Rollout, now time.Time) time.Time {
+	now = now.Round(0) // the monotonic reading would hide the jump
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, known := d.looked[r.ID]
+	d.looked[r.ID] = now
+	gap := now.Sub(last)
+	if !known || r.SoakSince.IsZero() || gap >= 0 && gap <= longestGap {
+		return r.SoakSince
+	}
+	return r.SoakSince.Add(gap)
 }
 
 // resume lets a halted rollout go on once what halted it is gone: the registry
 // entry of the cluster that failed was changed, or the next branch can be moved
-// again. Nothing is stored or said as long as it is not.
+// again. As long as it is not, nothing happens, but for the reason when another
+// one remains.
 func (d *Deliverer) resume(ctx context.Context, r *fairway.Rollout) error {
 	settings, err := d.settings(ctx, r.Revision)
 	if err != nil {
@@ -80,14 +137,14 @@ func (d *Deliverer) resume(ctx context.Context, r *fairway.Rollout) error {
 	}
 	again := *r
 	again.State = fairway.RolloutRunning
-	decision := wave.Next(wave.Snapshot{Rollout: again, Clusters: members, Settings: d.waveSettings(settings.Soak)}, d.Now())
+	decision := d.decide(again, members, settings, d.Now())
 	if decision.State == fairway.RolloutDone {
 		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
 			return err
 		}
 	}
 	if decision.State == fairway.RolloutHalted {
-		return nil
+		return d.follow(ctx, r, decision)
 	}
 	// What it starts is started by the next look, once this is stored.
 	decision.Start = nil
@@ -103,6 +160,7 @@ func (d *Deliverer) follow(ctx context.Context, r *fairway.Rollout, decision wav
 	r.State, r.Wave, r.SoakSince, r.Reason, r.Hint = decision.State, decision.Wave, decision.SoakSince, decision.Reason, decision.Hint
 	if r.State.IsOver() {
 		r.FinishedAt = d.Now()
+		d.forget(r.ID)
 	}
 	if before.State == r.State && before.Wave == r.Wave && before.SoakSince.Equal(r.SoakSince) && before.Reason == r.Reason {
 		return nil
@@ -115,6 +173,13 @@ func (d *Deliverer) follow(ctx context.Context, r *fairway.Rollout, decision wav
 			Message: fmt.Sprintf("rollout on channel %s, wave %d of %d, is %s: %s", r.Channel, r.Wave+1, len(r.Waves), r.State, r.Reason)})
 	}
 	return nil
+}
+
+// forget drops what is remembered of a rollout that is over.
+func (d *Deliverer) forget(rolloutID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.looked, rolloutID)
 }
 
 // look gathers the state of the rollout's clusters: from the registry and the
@@ -227,6 +292,8 @@ func (d *Deliverer) promote(ctx context.Context, r *fairway.Rollout, decision *w
 			return fmt.Errorf("promote to channel %s: %w", next, err)
 		}
 		decision.State, decision.Hint = fairway.RolloutHalted, fairway.ErrorHint(err)
+		// It has soaked; only the promotion is tried again.
+		decision.SoakSince = r.SoakSince
 		decision.Reason = fmt.Sprintf("promotion to channel %s: %v", next, err)
 		return nil
 	}

@@ -11,6 +11,7 @@ package deliver
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -38,6 +39,10 @@ type Options struct {
 // Deliverer decides what to start. It is safe for concurrent use.
 type Deliverer struct {
 	Options
+
+	mu     sync.Mutex
+	turns  map[string]chan struct{} // by channel, held by who decides about it; guarded by mu
+	looked map[string]time.Time     // by rollout, when Advance last looked at it; guarded by mu
 }
 
 // DefaultSoak is how long a wave must stay healthy when nothing else is said:
@@ -52,7 +57,25 @@ func New(o Options) *Deliverer {
 	if o.Poll == 0 {
 		o.Poll = 10 * time.Second
 	}
-	return &Deliverer{Options: o}
+	return &Deliverer{Options: o, turns: map[string]chan struct{}{}, looked: map[string]time.Time{}}
+}
+
+// turn waits until nobody else decides about a channel: Refresh may not end a
+// rollout while Advance stores the next step of it.
+func (d *Deliverer) turn(ctx context.Context, channel string) (free func(), err error) {
+	d.mu.Lock()
+	turn, ok := d.turns[channel]
+	if !ok {
+		turn = make(chan struct{}, 1)
+		d.turns[channel] = turn
+	}
+	d.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 func (d *Deliverer) event(ctx context.Context, e fairway.Event) {

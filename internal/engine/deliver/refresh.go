@@ -20,6 +20,10 @@ const retryFailed = time.Minute
 // Refresh looks at the source and the registry once and starts what is due.
 // One channel's trouble does not hold up another.
 func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
+	// Before anything can fail: work that the queue lost is asked for again.
+	if err := d.remind(ctx); err != nil {
+		return 0, err
+	}
 	if err := d.Source.Refresh(ctx); err != nil {
 		return 0, fmt.Errorf("refresh config source %s: %w", d.Source.Name(), err)
 	}
@@ -33,17 +37,29 @@ func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
 	}
 	var problems []error
 	for _, channel := range channels {
-		var members []fairway.Cluster
-		for _, c := range clusters {
-			if c.Channel == channel && c.LifecycleStatus != fairway.StatusDecommissioned {
-				members = append(members, c)
-			}
-		}
-		if err := d.channel(ctx, channel, members); err != nil {
+		if err := d.channel(ctx, channel); err != nil {
 			problems = append(problems, fmt.Errorf("channel %s: %w", channel, err))
 		}
 	}
 	return d.Poll, errors.Join(problems...)
+}
+
+// everything is a limit that no fleet reaches.
+const everything = 100_000
+
+// remind asks for work on every update that is not over; the queue knows most of
+// them already.
+func (d *Deliverer) remind(ctx context.Context) error {
+	updates, err := d.Store.Updates(ctx, fairway.UpdateFilter{Active: true, Limit: everything})
+	if err != nil {
+		return err
+	}
+	for _, u := range updates {
+		if err := d.Update(ctx, u.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // channels returns the channels of the order in fairway.yaml, then those that
@@ -95,7 +111,17 @@ func (d *Deliverer) settings(ctx context.Context, revision string) (render.Setti
 }
 
 // channel starts what is due on one channel.
-func (d *Deliverer) channel(ctx context.Context, channel string, clusters []fairway.Cluster) error {
+func (d *Deliverer) channel(ctx context.Context, channel string) error {
+	free, err := d.turn(ctx, channel)
+	if err != nil {
+		return err
+	}
+	defer free()
+	clusters, err := d.Store.Clusters(ctx, fairway.ClusterFilter{Channel: channel})
+	if err != nil {
+		return err
+	}
+	clusters = slices.DeleteFunc(clusters, func(c fairway.Cluster) bool { return c.LifecycleStatus == fairway.StatusDecommissioned })
 	id, err := d.Source.Resolve(ctx, channel)
 	if err != nil {
 		return d.report(ctx, clusters, err)
@@ -116,17 +142,22 @@ func (d *Deliverer) channel(ctx context.Context, channel string, clusters []fair
 			continue
 		}
 		current := fairway.ParseVersion(c.Status.CurrentVersion)
+		due := false
 		switch {
 		case c.LifecycleStatus == fairway.StatusRequested:
-			err = d.own(ctx, &c, id)
+			due = true
 		case c.LifecycleStatus != fairway.StatusReady:
-			continue
 		case current.Revision != id:
 			behind = append(behind, c)
-		case current.Hash != c.Hash():
-			err = d.own(ctx, &c, id)
+		default:
+			// An update that began and did not end leaves its version as the
+			// next one: the cluster is half way to it.
+			due = current.Hash != c.Hash() || c.Status.NextVersion != ""
 		}
-		if err != nil {
+		if !due {
+			continue
+		}
+		if err := d.own(ctx, &c, id); err != nil {
 			return err
 		}
 	}
@@ -163,7 +194,7 @@ func (d *Deliverer) own(ctx context.Context, c *fairway.Cluster, revision string
 	for _, u := range newest {
 		if !u.State.IsOver() {
 			if u.Version == version {
-				return d.Update(ctx, u.ID) // again, should the queue have lost it
+				return nil // under way
 			}
 			return d.cancel(ctx, &u, "the registry entry of the cluster changed")
 		}
@@ -178,14 +209,28 @@ func (d *Deliverer) own(ctx context.Context, c *fairway.Cluster, revision string
 			return nil
 		}
 	}
+	// An update that ended after the cluster was read makes another one
+	// needless; the cluster is stored before the end of its update.
+	now, err := d.Store.Cluster(ctx, c.ID)
+	if err != nil || now.Version(revision) != version || now.Status.CurrentVersion != c.Status.CurrentVersion {
+		return err // the next look decides
+	}
 	return d.start(ctx, c, revision, "")
 }
 
 // start makes an update and asks for work on it.
 func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rolloutID string) error {
+	now := d.Now()
+	before, err := d.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: c.ID, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		now = after(now, before[0].CreatedAt)
+	}
 	u := &fairway.Update{
-		ID: newID("u", d.Now()), ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel,
-		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending, CreatedAt: d.Now(),
+		ID: newID("u", now), ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel,
+		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending, CreatedAt: now,
 	}
 	if err := d.Store.CreateUpdate(ctx, u); err != nil {
 		if fairway.ErrorCode(err) == fairway.CodeConflict {
@@ -196,11 +241,23 @@ func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rol
 	return d.Update(ctx, u.ID)
 }
 
+// after returns now, or the moment after the one before when the clock went
+// back: the journal tells by the time which of two is the newer.
+func after(now, before time.Time) time.Time {
+	if now.After(before) {
+		return now
+	}
+	return before.Add(time.Millisecond)
+}
+
 // cancel ends an update that a newer wish has overtaken. Its process notices
 // at its next checkpoint and takes its marks back.
 func (d *Deliverer) cancel(ctx context.Context, u *fairway.Update, reason string) error {
 	u.State, u.FinishedAt, u.Error = fairway.UpdateCanceled, d.Now(), reason
 	if err := d.Store.SaveUpdate(ctx, u); err != nil {
+		if fairway.ErrorCode(err) == fairway.CodeConflict {
+			return nil // it ended by itself meanwhile
+		}
 		return err
 	}
 	d.event(ctx, fairway.Event{ClusterID: u.ClusterID, RolloutID: u.RolloutID, UpdateID: u.ID, Kind: "update.canceled", Message: "update to " + u.Revision + " cancelled: " + reason})
@@ -230,27 +287,58 @@ func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string,
 			return err
 		}
 	}
-	if len(behind) == 0 {
-		return nil
-	}
 	settings, err := d.settings(ctx, revision)
 	if err != nil {
 		return d.report(ctx, all, err)
 	}
-	members := make([]wave.Cluster, len(behind))
-	for i, c := range behind {
+	carried := behind
+	if len(carried) == 0 && (newest == nil || newest.Revision != revision) && d.unshown(ctx, channel, revision, settings) {
+		carried = current(all)
+	}
+	if len(carried) == 0 {
+		return nil
+	}
+	members := make([]wave.Cluster, len(carried))
+	for i, c := range carried {
 		members[i] = wave.Cluster{ID: c.ID, Region: c.Region, Account: c.InfrastructureAccount}
 	}
+	now := d.Now()
+	if newest != nil {
+		now = after(now, newest.CreatedAt)
+	}
 	r := &fairway.Rollout{
-		ID: newID("r", d.Now()), Channel: channel, Revision: revision, State: fairway.RolloutRunning,
-		Waves: wave.Plan(members, d.waveSettings(settings.Soak)), CreatedAt: d.Now(),
+		ID: newID("r", now), Channel: channel, Revision: revision, State: fairway.RolloutRunning,
+		Waves: wave.Plan(members, d.waveSettings(settings.Soak)), CreatedAt: now,
 	}
 	if err := d.Store.CreateRollout(ctx, r); err != nil {
 		return err
 	}
 	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "rollout.started",
-		Message: fmt.Sprintf("rollout of %s on channel %s over %d clusters in %d waves started", revision, channel, len(behind), len(r.Waves))})
+		Message: fmt.Sprintf("rollout of %s on channel %s over %d clusters in %d waves started", revision, channel, len(carried), len(r.Waves))})
 	return d.Rollout(ctx, r.ID)
+}
+
+// unshown reports whether a revision that all clusters of a channel run since
+// they were made still has to reach the next channel: it must soak first, like
+// any other.
+func (d *Deliverer) unshown(ctx context.Context, channel, revision string, settings render.Settings) bool {
+	next, ok := settings.Next(channel)
+	if !ok {
+		return false
+	}
+	at, err := d.Source.Resolve(ctx, next)
+	return err == nil && at != revision
+}
+
+// current are the clusters that have been provisioned.
+func current(all []fairway.Cluster) []fairway.Cluster {
+	var out []fairway.Cluster
+	for _, c := range all {
+		if c.LifecycleStatus == fairway.StatusReady {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // supersede ends a rollout whose revision is not the channel's any more.
@@ -264,7 +352,8 @@ func (d *Deliverer) supersede(ctx context.Context, r *fairway.Rollout, by string
 			return err
 		}
 	}
-	r.State, r.Reason, r.FinishedAt = fairway.RolloutSuperseded, "the channel moved on to "+by, d.Now()
+	r.State, r.Reason, r.Hint, r.FinishedAt = fairway.RolloutSuperseded, "the channel moved on to "+by, "", d.Now()
+	d.forget(r.ID)
 	if err := d.Store.SaveRollout(ctx, r); err != nil {
 		return err
 	}

@@ -129,16 +129,28 @@ func (r *run) storeInventory(ctx context.Context, now []fairway.InventoryItem) (
 	}
 	have := map[fairway.ObjectRef]bool{}
 	for _, item := range now {
-		have[item.Ref] = true
+		have[identity(item.Ref)] = true
 	}
 	all := now
 	for _, item := range before {
-		if !have[item.Ref] {
-			all = append(all, item)
-			left = append(left, item.Ref.String())
+		if have[identity(item.Ref)] {
+			continue
 		}
+		health, err := r.kube.Health(ctx, item.Ref)
+		if err == nil && health.State == fairway.HealthNotFound {
+			continue // somebody deleted it
+		}
+		item.Left = true
+		all = append(all, item)
+		left = append(left, item.Ref.String())
 	}
 	return left, r.Store.SetInventory(ctx, r.cluster.ID, all)
+}
+
+// identity is a reference without the version: an object is the same under each.
+func identity(ref fairway.ObjectRef) fairway.ObjectRef {
+	ref.APIVersion = ref.Group()
+	return ref
 }
 
 // waitHealthy waits until all items say that they are as they should be.
@@ -147,7 +159,7 @@ func (r *run) waitHealthy(ctx context.Context, items []fairway.InventoryItem) er
 	if err != nil {
 		return err
 	}
-	deadline := r.Now().Add(timeout)
+	deadline := r.deadline(timeout)
 	doing := r.update.Doing
 	for {
 		waiting, err := r.unhealthy(ctx, items)
@@ -174,6 +186,17 @@ func (r *run) waitHealthy(ctx context.Context, items []fairway.InventoryItem) er
 	}
 }
 
+// deadline is when what the step waits for must have happened: counted from the
+// begin of the step, over pieces of work and restarts, but never sooner than half
+// a piece from now, so that a manager that was away looks before it judges.
+func (r *run) deadline(timeout time.Duration) time.Time {
+	end, soonest := r.begun.Add(timeout), r.Now().Add(min(timeout, r.Piece/2))
+	if soonest.After(end) {
+		return soonest
+	}
+	return end
+}
+
 // unhealthy asks for the health of the items and returns a sentence for each
 // that is not current.
 func (r *run) unhealthy(ctx context.Context, items []fairway.InventoryItem) ([]string, error) {
@@ -185,6 +208,10 @@ func (r *run) unhealthy(ctx context.Context, items []fairway.InventoryItem) ([]s
 			health, err := r.kube.Health(ctx, item.Ref)
 			if err != nil {
 				return fmt.Errorf("health of %s: %w", item.Ref, err)
+			}
+			// A Job that has finished may have been removed by its own time to live.
+			if health.State == fairway.HealthNotFound && item.Ref.Kind == "Job" {
+				return nil
 			}
 			if health.State != fairway.HealthCurrent {
 				answers[i] = fmt.Sprintf("%s is %s: %s", item.Ref, health.State, health.Message)

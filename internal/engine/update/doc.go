@@ -12,6 +12,7 @@ package update
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -29,18 +30,30 @@ type Options struct {
 	Holder string
 	Log    *slog.Logger
 	Now    fairway.Clock // nil means time.Now
+	// Piece bounds one piece of work on an update; 0 means two minutes. A longer
+	// step goes on in the next piece.
+	Piece time.Duration
 }
 
 // Updater carries out updates. It is safe for concurrent use; each update is
 // run by one goroutine at a time.
 type Updater struct {
 	Options
+	// busy has the clusters that something works on in this process, by id: an
+	// update that was overtaken ends before the next one begins.
+	busy sync.Map
+	// histories has what rolls remember, by update and step, over pieces of
+	// work. Losing it costs time and nothing else.
+	histories sync.Map
 }
 
 // New returns an Updater.
 func New(o Options) *Updater {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Piece == 0 {
+		o.Piece = 2 * time.Minute
 	}
 	return &Updater{Options: o}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -25,10 +26,23 @@ func (r *run) save(ctx context.Context) error {
 		return nil
 	}
 	if err := r.Store.SaveUpdate(ctx, r.update); err != nil {
-		return err
+		return r.overtaken(ctx, err)
 	}
 	r.saved, r.savedAt = *r.update, r.Now()
 	return nil
+}
+
+// overtaken finds out whether a write was refused because the update was ended
+// from outside meanwhile: what is over stays over.
+func (r *run) overtaken(ctx context.Context, err error) error {
+	if fairway.ErrorCode(err) != fairway.CodeConflict {
+		return err
+	}
+	if stored, readErr := r.Store.Update(ctx, r.update.ID); readErr == nil && stored.State.IsOver() {
+		r.update.State = stored.State
+		return errSuperseded
+	}
+	return err
 }
 
 // saveProgress stores the update when it changed and was not stored just now.
@@ -95,7 +109,9 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	r.update.State, r.update.FinishedAt, r.update.Error, r.update.Hint = state, r.Now(), "", ""
 	r.say("", "", "")
-	if err := r.save(ctx); err != nil {
+	if err := r.save(ctx); errors.Is(err, errSuperseded) {
+		return r.release(ctx)
+	} else if err != nil {
 		return err
 	}
 	r.event(ctx, "update."+string(state), fmt.Sprintf("update to %s %s in %s, %d nodes replaced", short(r.update.Revision), state,
@@ -108,11 +124,25 @@ func (r *run) failed(ctx context.Context, err error) (time.Duration, error) {
 	r.update.Attempts++
 	r.update.Error, r.update.Hint = err.Error(), fairway.ErrorHint(err)
 	code := fairway.ErrorCode(err)
-	passing := fairway.Retryable(err) || code == fairway.CodePrecondition
-	if passing && (r.update.Attempts < maxAttempts || code == fairway.CodePrecondition || code == fairway.CodeUnavailable) {
-		r.say(r.update.Doing, "trying again after: "+err.Error(), "")
-		return 0, errors.Join(err, r.save(ctx))
+	most := maxAttempts
+	switch {
+	case code == fairway.CodeUnavailable || errors.Is(err, context.DeadlineExceeded):
+		most = maxUnavailable
+	case code == fairway.CodePrecondition:
+		most = math.MaxInt // another manager holds the cluster; it is said, and nothing is written
+	case !fairway.Retryable(err):
+		most = 0
 	}
+	if r.update.Attempts < most {
+		r.say(r.update.Doing, "trying again after: "+err.Error(), "")
+		if saveErr := r.save(ctx); errors.Is(saveErr, errSuperseded) {
+			return done, r.release(ctx)
+		} else if saveErr != nil {
+			err = errors.Join(err, saveErr)
+		}
+		return 0, err
+	}
+	defer r.forget(r.update.ID)
 	r.update.State, r.update.FinishedAt = fairway.UpdateFailed, r.Now()
 	r.say("", "", "")
 	if c, cerr := r.Store.Cluster(ctx, r.update.ClusterID); cerr == nil {
@@ -121,8 +151,10 @@ func (r *run) failed(ctx context.Context, err error) (time.Duration, error) {
 			return 0, cerr
 		}
 	}
-	if serr := r.save(ctx); serr != nil {
-		return 0, serr
+	if saveErr := r.save(ctx); errors.Is(saveErr, errSuperseded) {
+		return done, r.release(ctx)
+	} else if saveErr != nil {
+		return 0, saveErr
 	}
 	r.event(ctx, "update.failed", "update to "+short(r.update.Revision)+" failed: "+err.Error())
 	if lerr := r.release(ctx); lerr != nil {

@@ -41,6 +41,11 @@ func (r *run) roll(ctx context.Context, controlPlane bool) (string, error) {
 		return "", err
 	}
 	x := &rolling{run: r, settings: pools, controlPlane: controlPlane, doing: r.update.Doing}
+	key := historyKey{r.update.ID, controlPlane}
+	if known, ok := r.histories.Load(key); ok {
+		x.history = known.(roll.History)
+	}
+	defer func() { r.histories.Store(key, x.history) }()
 	for {
 		if err := r.checkpoint(ctx); err != nil {
 			return "", err
@@ -69,6 +74,18 @@ func (r *run) rollPools(controlPlane bool) (map[string]roll.Settings, error) {
 		pools[spec.Pool.Name] = s
 	}
 	return pools, nil
+}
+
+// historyKey names what one roll remembers.
+type historyKey struct {
+	updateID     string
+	controlPlane bool
+}
+
+// forget drops what the rolls of an update remember.
+func (u *Updater) forget(updateID string) {
+	u.histories.Delete(historyKey{updateID, true})
+	u.histories.Delete(historyKey{updateID, false})
 }
 
 // rolling is one roll as far as this process remembers it; losing it costs a

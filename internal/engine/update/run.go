@@ -15,12 +15,18 @@ import (
 const (
 	// done mirrors the queue's "no further look needed".
 	done = -1 * time.Nanosecond
-	// pieceTime bounds one piece of work; a longer step goes on in the next piece.
-	pieceTime = 2 * time.Minute
+	// moreTime is what a piece of work may take beyond its time before it is cut
+	// off: requests of the last thing that it began.
+	moreTime = 2 * time.Minute
+	// busyAgain is how soon to look again at a cluster that something works on.
+	busyAgain = time.Second
 	// maxAttempts is how often a step that fails for a passing reason is tried
 	// before the update fails; with the queue's growing delay this is about
 	// five minutes.
 	maxAttempts = 12
+	// maxUnavailable is the same for a cluster that cannot be reached: about
+	// forty minutes. Outages pass, and a rollout must not wait for ever.
+	maxUnavailable = 80
 )
 
 // errAgain ends a piece of work whose time is up; the step is not over.
@@ -40,6 +46,7 @@ type run struct {
 	cloud   fairway.Cloud
 	owner   *owner
 	until   time.Time
+	begun   time.Time      // when the step under way began, over pieces of work
 	saved   fairway.Update // as last stored
 	savedAt time.Time
 }
@@ -59,11 +66,23 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 	if up.State.IsOver() {
 		return done, nil
 	}
-	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(pieceTime),
+	if _, busy := u.busy.LoadOrStore(up.ClusterID, up.ID); busy {
+		return busyAgain, nil
+	}
+	defer u.busy.Delete(up.ClusterID)
+	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece),
 		log: u.Log.With("cluster", up.ClusterID, "update", up.ID)}
-	err = r.steps(ctx)
+	// A piece that hangs is cut off and counts as failed, while the end of the
+	// process (ctx) does not.
+	piece, cancel := context.WithTimeout(ctx, u.Piece+moreTime)
+	defer cancel()
+	err = r.steps(piece)
+	if r.update.State.IsOver() {
+		defer u.forget(up.ID)
+	}
 	switch {
 	case err == nil:
+		defer u.forget(up.ID)
 		return done, r.finish(ctx)
 	case errors.Is(err, errSuperseded):
 		return done, r.release(ctx)
@@ -98,6 +117,9 @@ func (r *run) steps(ctx context.Context) error {
 		}
 		if err := r.checkpoint(ctx); err != nil {
 			return err
+		}
+		if step.State == fairway.StepFailed {
+			step.StartedAt = time.Time{} // a new attempt has the whole time again
 		}
 		if err := r.step(ctx, name, step.StartedAt); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -175,6 +197,7 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 	if startedAt.IsZero() {
 		step.StartedAt = r.Now()
 	}
+	r.begun = step.StartedAt
 	if err := r.Store.SaveStep(ctx, &step); err != nil {
 		return err
 	}
@@ -184,13 +207,15 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 	}
 	detail, err := r.do(ctx, name)
 	if err != nil {
-		if !errors.Is(err, errAgain) && ctx.Err() == nil {
+		if !errors.Is(err, errAgain) && !errors.Is(err, errSuperseded) && ctx.Err() == nil {
 			step.State, step.Detail, step.FinishedAt = fairway.StepFailed, err.Error(), r.Now()
 			return errors.Join(err, r.Store.SaveStep(ctx, &step))
 		}
 		return err
 	}
-	r.update.Error, r.update.Hint = "", "" // what had failed before has worked now
+	if name != fairway.StepRender { // which every piece of work begins with
+		r.update.Attempts, r.update.Error, r.update.Hint = 0, "", ""
+	}
 	step.State, step.Detail, step.FinishedAt = fairway.StepDone, detail, r.Now()
 	return r.Store.SaveStep(ctx, &step)
 }

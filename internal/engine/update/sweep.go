@@ -3,6 +3,7 @@ package update
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/roll"
@@ -23,6 +24,10 @@ func (u *Updater) Sweep(ctx context.Context, clusterID string) (int, error) {
 	if err != nil || len(active) > 0 {
 		return 0, err
 	}
+	if _, busy := u.busy.LoadOrStore(clusterID, "sweep"); busy {
+		return 0, nil
+	}
+	defer u.busy.Delete(clusterID)
 	kube, _, err := u.connect(ctx, c)
 	if err != nil {
 		return 0, err
@@ -38,8 +43,7 @@ func (u *Updater) Sweep(ctx context.Context, clusterID string) (int, error) {
 	return n, errors.Join(err, kube.ReleaseLease(ctx, u.Holder))
 }
 
-// sweep removes marks that belong to no active update; during an update, its
-// own are kept unless it is over.
+// sweep removes marks that belong to no update that is under way.
 func (r *run) sweep(ctx context.Context, kube fairway.Kubernetes) (int, error) {
 	orphans, err := r.orphans(ctx, kube)
 	if err != nil {
@@ -53,8 +57,12 @@ func (r *run) orphans(ctx context.Context, kube fairway.Kubernetes) ([]roll.Acti
 	if err != nil {
 		return nil, err
 	}
+	alive, err := r.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: r.cluster.ID, Active: true})
+	if err != nil {
+		return nil, err
+	}
 	return roll.Orphans(workloads.Nodes, func(updateID string) bool {
-		return updateID == r.update.ID && updateID != "" && !r.update.State.IsOver()
+		return slices.ContainsFunc(alive, func(u fairway.Update) bool { return u.ID == updateID })
 	}), nil
 }
 

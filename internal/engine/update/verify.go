@@ -3,6 +3,7 @@ package update
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,8 @@ func (u *Updater) problems(ctx context.Context, c *fairway.Cluster, kube fairway
 		return nil, err
 	}
 	r := &run{Updater: u, kube: kube}
+	// What left the configuration is not ours to judge any more.
+	inventory = slices.DeleteFunc(inventory, func(i fairway.InventoryItem) bool { return i.Left })
 	waiting, err := r.unhealthy(ctx, inventory)
 	return append(problems, waiting...), err
 }
@@ -67,7 +70,7 @@ func (r *run) verify(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	deadline := r.Now().Add(timeout)
+	deadline := r.deadline(timeout)
 	for {
 		problems, err := r.problems(ctx, r.cluster, r.kube)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -48,16 +49,16 @@ func argsOf(kind Kind, of string) (river.JobArgs, error) {
 // up the short jobs that watch over them.
 func queueOf(kind Kind) string { return strings.ReplaceAll(string(kind), ".", "_") }
 
-func addWorker(workers *river.Workers, kind Kind, handler Handler) error {
+func addWorker(workers *river.Workers, kind Kind, handler Handler, log *slog.Logger) error {
 	switch kind {
 	case ClusterUpdate:
-		return river.AddWorkerSafely(workers, &worker[clusterUpdate]{handler: handler})
+		return river.AddWorkerSafely(workers, newWorker[clusterUpdate](handler, log))
 	case ChannelRefresh:
-		return river.AddWorkerSafely(workers, &worker[channelRefresh]{handler: handler})
+		return river.AddWorkerSafely(workers, newWorker[channelRefresh](handler, log))
 	case RolloutAdvance:
-		return river.AddWorkerSafely(workers, &worker[rolloutAdvance]{handler: handler})
+		return river.AddWorkerSafely(workers, newWorker[rolloutAdvance](handler, log))
 	case MarksSweep:
-		return river.AddWorkerSafely(workers, &worker[marksSweep]{handler: handler})
+		return river.AddWorkerSafely(workers, newWorker[marksSweep](handler, log))
 	}
 	return fmt.Errorf("no job kind %q", kind)
 }
@@ -70,43 +71,69 @@ type args interface {
 type worker[T args] struct {
 	river.WorkerDefaults[T]
 	handler Handler
+	log     *slog.Logger
+
+	mu     sync.Mutex     // guards failed
+	failed map[string]int // errors in a row, by subject
 }
 
-// Work runs the handler once and turns its answer into River's.
+func newWorker[T args](handler Handler, log *slog.Logger) *worker[T] {
+	return &worker[T]{handler: handler, log: log, failed: map[string]int{}}
+}
+
+// later returns the delay after an error: doubled from one second up to
+// longestRetry.
+func (w *worker[T]) later(subject string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delay := time.Second << min(w.failed[subject], 5)
+	w.failed[subject]++
+	return min(delay, longestRetry)
+}
+
+func (w *worker[T]) worked(subject string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.failed, subject)
+}
+
+// Work runs the handler once and turns its answer into River's. An error becomes
+// a later look, too: River would keep every error in the job's row and give the
+// job up one day, while a subject is given up by its handler only.
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	again, err := w.handler(ctx, job.Args.of())
-	if err != nil {
-		return err
+	subject := job.Args.of()
+	again, err := w.handler(ctx, subject)
+	if err != nil && ctx.Err() == nil {
+		again = w.later(subject)
+		w.log.Warn("job is tried again", "kind", job.Kind, "subject", subject, "after", again, "error", err)
+		return river.JobSnooze(again)
 	}
+	if err != nil {
+		return river.JobSnooze(0) // the process ends; the next one goes on at once
+	}
+	w.worked(subject)
 	if again < 0 {
 		return nil
 	}
 	return river.JobSnooze(again)
 }
 
-// retryPolicy doubles the delay from one second up to longestRetry.
-type retryPolicy struct{}
+// panicLog writes the one line about a handler that panicked, which is the only
+// error that River sees; it tries again by its own policy.
+type panicLog struct{ log *slog.Logger }
 
-func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	delay := time.Second << min(len(job.Errors), 5)
-	return time.Now().UTC().Add(min(delay, longestRetry))
-}
-
-// errorLog writes the one line per failed piece of work.
-type errorLog struct{ log *slog.Logger }
-
-func (e *errorLog) HandleError(_ context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	e.log.Warn("job failed, will be tried again", "kind", job.Kind, "job", string(job.EncodedArgs), "error", err)
+func (p *panicLog) HandleError(_ context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	p.log.Error("job failed", "kind", job.Kind, "job", string(job.EncodedArgs), "error", err)
 	return nil
 }
 
-func (e *errorLog) HandlePanic(_ context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	e.log.Error("job panicked, will be tried again", "kind", job.Kind, "job", string(job.EncodedArgs), "panic", value, "trace", trace)
+func (p *panicLog) HandlePanic(_ context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	p.log.Error("job panicked, will be tried again", "kind", job.Kind, "job", string(job.EncodedArgs), "panic", value, "trace", trace)
 	return nil
 }
 
 // quiet keeps River's own chatter out of the log: it informs about every start
-// and statistic, and our errorLog already reports what failed.
+// and statistic, and what failed is reported by our own lines.
 func quiet(log *slog.Logger) *slog.Logger { return slog.New(atLeast{log.Handler()}) }
 
 type atLeast struct{ slog.Handler }

@@ -43,7 +43,7 @@ const (
 	jobTimeout = 5 * time.Minute
 	// pollInterval is how late a job that asked for a look again may be.
 	pollInterval = 200 * time.Millisecond
-	// maxAttempts is "for ever": a subject is given up by its handler, not by the queue.
+	// maxAttempts bounds how often a handler that panics is tried.
 	maxAttempts = 1 << 14
 	// longestRetry caps the delay after repeated errors.
 	longestRetry = 30 * time.Second
@@ -89,19 +89,18 @@ func (q *Queue) open(ctx context.Context, o Options) error {
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
 	for _, kind := range slices.Sorted(maps.Keys(o.Handlers)) {
-		if err := addWorker(workers, kind, o.Handlers[kind]); err != nil {
+		if err := addWorker(workers, kind, o.Handlers[kind], o.Log); err != nil {
 			return err
 		}
 		queues[queueOf(kind)] = river.QueueConfig{MaxWorkers: max(o.Workers, 8)}
 	}
 	q.client, err = river.NewClient(driver, &river.Config{
-		ErrorHandler:      &errorLog{o.Log},
+		ErrorHandler:      &panicLog{o.Log},
 		FetchPollInterval: pollInterval,
 		JobTimeout:        jobTimeout,
 		Logger:            quiet(o.Log),
 		MaxAttempts:       maxAttempts,
 		Queues:            queues,
-		RetryPolicy:       retryPolicy{},
 		// A finished job is of no interest; rows must not pile up.
 		CompletedJobRetentionPeriod: time.Minute,
 		CancelledJobRetentionPeriod: time.Minute,

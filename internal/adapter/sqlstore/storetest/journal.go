@@ -29,6 +29,8 @@ func updateRoundTrip(t *testing.T, s fairway.Store) {
 	u.Doing, u.Blocked, u.StartedAt = "", nil, time.Time{}
 	must(t, s.SaveUpdate(t.Context(), u))
 	wants(t, "saved", got[*fairway.Update](t)(s.Update(t.Context(), "u1")), u)
+	refuses(t, "change one that is over", s.SaveUpdate(t.Context(), update("u1", "c1", fairway.UpdateRunning, 0)), fairway.CodeConflict)
+	wants(t, "over", got[*fairway.Update](t)(s.Update(t.Context(), "u1")), u)
 
 	bare := &fairway.Update{ClusterID: "c1", State: fairway.UpdatePending}
 	must(t, s.CreateUpdate(t.Context(), bare))
@@ -142,6 +144,12 @@ func rollouts(t *testing.T, s fairway.Store) {
 	must(t, s.SaveRollout(t.Context(), r))
 	wants(t, "saved", got[*fairway.Rollout](t)(s.Rollout(t.Context(), "r1")), r)
 	refuses(t, "create an id twice", s.CreateRollout(t.Context(), r), fairway.CodeConflict)
+	r.State = fairway.RolloutSuperseded
+	must(t, s.SaveRollout(t.Context(), r))
+	back := *r
+	back.State = fairway.RolloutSoaking
+	refuses(t, "change one that is over", s.SaveRollout(t.Context(), &back), fairway.CodeConflict)
+	wants(t, "over", got[*fairway.Rollout](t)(s.Rollout(t.Context(), "r1")), r)
 	refuses(t, "save one that does not exist", s.SaveRollout(t.Context(), &fairway.Rollout{ID: "none"}), fairway.CodeNotFound)
 	_, err := s.Rollout(t.Context(), "none")
 	refuses(t, "read one that does not exist", err, fairway.CodeNotFound)

@@ -116,6 +116,7 @@ CREATE TABLE inventory (
     name        TEXT   NOT NULL,
     component   TEXT   NOT NULL,
     digest      TEXT   NOT NULL,
+    departed    INTEGER NOT NULL, -- 1: left the configuration, was not deleted
     PRIMARY KEY (cluster_id, position)
 );
 
