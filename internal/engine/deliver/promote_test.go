@@ -151,3 +151,55 @@ func TestPromotion_MissingBranch(t *testing.T) {
 		t.Errorf("the rollout is %+v", got)
 	}
 }
+
+// TestPromotion_NothingShown: a revision whose only cluster is blocked has shown
+// nothing and goes nowhere, until the cluster is unblocked and has soaked.
+func TestPromotion_NothingShown(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, settings("dev", "alpha"), ready("a", "north"))
+	before := f.at("alpha")
+	revision := f.change("dev", "worse")
+	f.refresh()
+	r := f.only("dev")
+	f.set("a", fairway.ItemUpdateBlock, "something is wrong")
+	for range 3 {
+		if got := f.watch(r.ID, soak); got.State != fairway.RolloutRunning || got.Hint == "" {
+			t.Fatalf("the rollout is %+v, want it to run on and to say why", got)
+		}
+	}
+	if got := f.at("alpha"); got != before {
+		t.Fatalf("alpha is at %s although no cluster has shown the revision", got)
+	}
+	f.unset("a", fairway.ItemUpdateBlock)
+	f.advance(r.ID)
+	f.finish("a")
+	f.advance(r.ID)
+	f.watch(r.ID, soak)
+	if got := f.at("alpha"); got != revision {
+		t.Errorf("alpha is at %s, want %s", got, revision)
+	}
+}
+
+// TestPromotion_NewCluster: a revision that the channel's only cluster has run
+// since it was made soaks and is promoted like any other.
+func TestPromotion_NewCluster(t *testing.T) {
+	t.Parallel()
+	c := ready("a", "north")
+	c.LifecycleStatus, c.Status = fairway.StatusRequested, fairway.ClusterStatus{}
+	f := newFleet(t, settings("dev", "alpha"), c)
+	revision := f.change("dev", "from the start")
+	f.refresh()
+	f.finish("a")
+	f.refresh()
+	r := f.only("dev")
+	f.advance(r.ID)
+	if got := f.at("alpha"); got == revision {
+		t.Fatal("alpha has the revision before it has soaked")
+	}
+	f.watch(r.ID, soak)
+	if got := f.at("alpha"); got != revision {
+		t.Errorf("alpha is at %s, want %s", got, revision)
+	}
+	f.refresh()
+	f.only("dev") // and not again
+}
