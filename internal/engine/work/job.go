@@ -10,6 +10,8 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/fairwayhq/fairway"
 )
 
 // River tells job kinds apart by Go types, hence one type for each of ours.
@@ -105,7 +107,7 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 	again, err := w.handler(ctx, subject)
 	if err != nil && ctx.Err() == nil {
 		again = w.later(subject)
-		w.log.Warn("job is tried again", "kind", job.Kind, "subject", subject, "after", again, "error", err)
+		w.log.Warn("job is tried again", "kind", job.Kind, "subject", subject, "after", again.String(), "error", err, "hint", fairway.ErrorHint(err))
 		return river.JobSnooze(again)
 	}
 	if err != nil {
