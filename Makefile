@@ -9,7 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)
 # The control plane takes minutes to build, so it is kept in the user's cache
 # under a name that changes with everything it is made from.
-LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube -name '*.go' -not -name '*_test.go' | LC_ALL=C sort) | sha256sum | cut -c1-16)
+LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube '(' -name '*.go' -o -name '*.yaml' ')' -not -name '*_test.go' | LC_ALL=C sort) | sha256sum | cut -c1-16)
 LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
 
@@ -19,9 +19,9 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 needs:
-	@for tool in $(GO) git; do command -v $$tool >/dev/null || { \
-		echo "error: $$tool is needed and not found in PATH" >&2; \
-		echo "hint: install it, on Debian: sudo apt-get install $${tool/go/golang-go}" >&2; exit 1; }; done
+	@command -v $(GO) >/dev/null || { echo "error: Go is needed and not found in PATH" >&2; echo "hint: install Go 1.26 or newer from https://go.dev/dl (packages of distributions are often older)" >&2; exit 1; }
+	@command -v git >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq git >&2; } || { \
+		echo "error: git is needed and not found in PATH" >&2; echo "hint: sudo apt-get install git" >&2; exit 1; }
 
 build: needs ## build bin/fairway
 	@mkdir -p bin

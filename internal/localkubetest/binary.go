@@ -87,7 +87,7 @@ func moduleRoot() (string, error) {
 func sourceKey(dir string) (string, error) {
 	var sources []string
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+		if (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".yaml")) && !strings.HasSuffix(path, "_test.go") {
 			sources = append(sources, path)
 		}
 		return err
