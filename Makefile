@@ -26,7 +26,7 @@ needs:
 build: needs ## build bin/fairway
 	@mkdir -p bin
 	@[ -d "$$($(GO) env GOCACHE)" ] || echo "building fairway for the first time on this machine, about two minutes on two cores" >&2
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
 
 localkube: needs ## build the local control plane (minutes the first time, then cached)
 	@if [ ! -x "$(LOCALKUBE)" ]; then mkdir -p "$(CACHE)" && ./localkube/build.sh "$(LOCALKUBE)"; fi
