@@ -38,12 +38,12 @@ func TestJudge_Good(t *testing.T) {
 	want := &Summary{
 		OK: true, Seconds: 100, ChangeSeconds: 80, Revision: revision, Evictions: 40, EvictionsRefused: 10, Requests: RequestSummary{OK: 1000},
 		Clusters: []ClusterSummary{
-			{ID: "local:demo:local-1:dev-1", Channel: "dev", NodesReplaced: 9, Seconds: 30, Converged: true},
-			{ID: "local:demo:local-1:alpha-1", Channel: "alpha", NodesReplaced: 9, Seconds: 30, Converged: true},
+			{ID: "dev-1", Channel: "dev", NodesReplaced: 9, Seconds: 30, Converged: true},
+			{ID: "alpha-1", Channel: "alpha", NodesReplaced: 9, Seconds: 30, Converged: true},
 		},
 		Workloads: []WorkloadSummary{
-			{Cluster: "local:demo:local-1:dev-1", Name: "web", MinReady: 10, Budget: 10}, {Cluster: "local:demo:local-1:dev-1", Name: "database", MinReady: 2},
-			{Cluster: "local:demo:local-1:alpha-1", Name: "web", MinReady: 10, Budget: 10}, {Cluster: "local:demo:local-1:alpha-1", Name: "database", MinReady: 2},
+			{Cluster: "dev-1", Name: "web", MinReady: 10, Budget: 10}, {Cluster: "dev-1", Name: "database", MinReady: 2},
+			{Cluster: "alpha-1", Name: "web", MinReady: 10, Budget: 10}, {Cluster: "alpha-1", Name: "database", MinReady: 2},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || code != 0 {
