@@ -15,8 +15,13 @@ import (
 )
 
 const (
-	// lookEvery is the longest pause between two looks at a cluster in a roll.
+	// lookEvery is the longest pause between two looks at a cluster in a roll,
+	// lookSoon the shortest. In between, a pause is lookRest times as long as the
+	// look took: large clusters are looked at less often, so that looking stays a
+	// fifth of the time at most.
 	lookEvery = 400 * time.Millisecond
+	lookSoon  = 100 * time.Millisecond
+	lookRest  = 4
 	// actAtOnce is how many nodes are acted on in parallel; each node's own
 	// actions are done in order.
 	actAtOnce = 16
@@ -54,7 +59,7 @@ func (r *run) roll(ctx context.Context, controlPlane bool) (string, error) {
 		if err != nil || over != "" {
 			return over, err
 		}
-		if err := r.pause(ctx, min(next, lookEvery)); err != nil {
+		if err := r.pause(ctx, min(next, max(lookSoon, min(lookRest*x.looked, lookEvery)))); err != nil {
 			return "", err
 		}
 	}
@@ -95,7 +100,8 @@ type rolling struct {
 	settings     map[string]roll.Settings
 	controlPlane bool
 	doing        string
-	old          int // outdated instances of the whole cluster at the newest look
+	looked       time.Duration // how long the newest look took
+	old          int           // outdated instances of the whole cluster at the newest look
 
 	mu      sync.Mutex // guards history while acting, and the counters of the update
 	history roll.History
@@ -104,7 +110,9 @@ type rolling struct {
 
 // tick looks once, decides, and acts. It returns the outcome when the roll is over.
 func (x *rolling) tick(ctx context.Context) (over string, next time.Duration, err error) {
+	begin := time.Now()
 	snapshot, err := x.observe(ctx)
+	x.looked = time.Since(begin)
 	if err != nil {
 		return "", 0, fmt.Errorf("look at nodes: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 
 const (
 	// soon is how long to wait after something was asked for.
-	soon = 300 * time.Millisecond
+	soon = 150 * time.Millisecond
 	// later is the longest wait without a deadline.
 	later = 2 * time.Second
 )

@@ -57,8 +57,8 @@ func (v *view) evict() {
 // forgotten the node; 0 when there is nothing to wait for.
 func (m *member) deregistering(now time.Time) time.Duration {
 	serves := slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.OwnerKind != "Job" })
-	if !serves {
-		return 0
+	if !serves || m.pool.Deregistration <= 0 {
+		return 0 // without load balancers not even until the whole second that the drain began with
 	}
 	return max(0, m.drainStart().Add(m.pool.Deregistration).Sub(now))
 }
