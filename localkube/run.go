@@ -40,8 +40,8 @@ kill -9. One process may use it at a time.
   groups: []                        # name and the API's body, made if missing
 
 Example:
-  localkube run --data /tmp/k --ready-file /tmp/k/ready.json
-  kubectl --kubeconfig "$(jq -r .kubeconfig /tmp/k/ready.json)" get nodes
+  localkube run --data k --ready-file k/ready.json
+  kubectl --kubeconfig "$(jq -r .kubeconfig k/ready.json)" get nodes
 
 The node-group API and its faults are described in docs/localkube.md.
 Exit codes: 0 ended as told, 1 failed, 2 usage, 130 interrupted.
