@@ -100,7 +100,7 @@ func (d *Deliverer) settings(ctx context.Context, revision string) (render.Setti
 	if err != nil {
 		return render.Settings{}, err
 	}
-	text, err := fs.ReadFile(files, "fairway.yaml")
+	text, err := fs.ReadFile(files, render.SettingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return render.Settings{}, nil
 	}

@@ -142,7 +142,6 @@ func (r *run) failed(ctx context.Context, err error) (time.Duration, error) {
 		}
 		return 0, err
 	}
-	defer r.forget(r.update.ID)
 	r.update.State, r.update.FinishedAt = fairway.UpdateFailed, r.Now()
 	r.say("", "", "")
 	if c, cerr := r.Store.Cluster(ctx, r.update.ClusterID); cerr == nil {

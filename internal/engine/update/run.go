@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/pure/manifest"
 	"github.com/fairwayhq/fairway/internal/pure/render"
 )
 
@@ -76,13 +75,15 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 	// process (ctx) does not.
 	piece, cancel := context.WithTimeout(ctx, u.Piece+moreTime)
 	defer cancel()
+	// Whichever way out below ends the update, its rolls are history then.
+	defer func() {
+		if r.update.State.IsOver() {
+			u.forget(up.ID)
+		}
+	}()
 	err = r.steps(piece)
-	if r.update.State.IsOver() {
-		defer u.forget(up.ID)
-	}
 	switch {
 	case err == nil:
-		defer u.forget(up.ID)
 		return done, r.finish(ctx)
 	case errors.Is(err, errSuperseded):
 		return done, r.release(ctx)
@@ -108,12 +109,11 @@ func (r *run) steps(ctx context.Context) error {
 		over[s.Name] = s
 	}
 	for _, name := range fairway.StepNames {
-		step, known := over[name]
-		if known && step.State != fairway.StepRunning && step.State != fairway.StepFailed {
-			// The bundle lives in memory only, so a restarted update renders again.
-			if name != fairway.StepRender {
-				continue
-			}
+		step := over[name] // the zero step has not begun
+		ended := step.State == fairway.StepDone || step.State == fairway.StepSkipped
+		// The bundle lives in memory only, so each piece of work renders again.
+		if ended && name != fairway.StepRender {
+			continue
 		}
 		if err := r.checkpoint(ctx); err != nil {
 			return err
@@ -269,9 +269,6 @@ func (r *run) render(ctx context.Context) (string, error) {
 		Sources: []render.Source{{Name: r.Source.Name(), FS: files}},
 	})
 	if err != nil {
-		return "", err
-	}
-	if err := manifest.Check(r.bundle.Components); err != nil {
 		return "", err
 	}
 	objects := 0

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -92,7 +93,7 @@ func (q *Queue) open(ctx context.Context, o Options) error {
 		if err := addWorker(workers, kind, o.Handlers[kind], o.Log); err != nil {
 			return err
 		}
-		queues[queueOf(kind)] = river.QueueConfig{MaxWorkers: max(o.Workers, 8)}
+		queues[queueOf(kind)] = river.QueueConfig{MaxWorkers: cmp.Or(o.Workers, 8)}
 	}
 	q.client, err = river.NewClient(driver, &river.Config{
 		ErrorHandler:      &panicLog{o.Log},

@@ -33,11 +33,7 @@ func (e *env) clusterList() *cobra.Command {
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only clusters of this environment")
 	c.Flags().StringVar(&filter.LifecycleStatus, "lifecycle-status", "", "only clusters of this lifecycle status")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}
@@ -90,11 +86,7 @@ func (e *env) clusterShow() *cobra.Command {
 	format := output(c, formatsOne)
 	c.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}

@@ -28,11 +28,7 @@ func (e *env) rolloutList() *cobra.Command {
 	format := output(c, formatsList)
 	c.Flags().StringVar(&channel, "channel", "", "only rollouts of this channel")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}
@@ -83,11 +79,7 @@ func (e *env) rolloutShow() *cobra.Command {
 	})
 	format := output(c, formatsOne)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}

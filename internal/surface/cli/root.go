@@ -95,3 +95,14 @@ func (e *env) asks(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&e.find.Data, "data", "", "data folder of a server on this machine, in place of --server and --token")
 	return c
 }
+
+// ready returns what every command that asks a server begins with: the form of
+// its output, and the server.
+func (e *env) ready(output func() (format, error)) (format, *client.Client, error) {
+	f, err := output()
+	if err != nil {
+		return format{}, nil, err
+	}
+	api, err := client.Find(e.find)
+	return f, api, err
+}

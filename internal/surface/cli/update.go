@@ -31,14 +31,10 @@ func (e *env) updateList() *cobra.Command {
 	c.Flags().IntVar(&filter.Limit, "limit", 100, "at most so many")
 	c.RegisterFlagCompletionFunc("cluster", e.completeClusters)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
 		if filter.Limit < 1 || filter.Limit > 10000 {
 			return usagef("for example --limit 20", "--limit %d is not between 1 and 10000", filter.Limit)
 		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}
@@ -76,11 +72,7 @@ func (e *env) updateShow() *cobra.Command {
 	})
 	format := output(c, formatsOne)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		f, err := format()
-		if err != nil {
-			return err
-		}
-		api, err := client.Find(e.find)
+		f, api, err := e.ready(format)
 		if err != nil {
 			return err
 		}

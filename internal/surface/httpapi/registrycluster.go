@@ -142,16 +142,8 @@ func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putItem(w http.ResponseWriter, r *http.Request) error {
-	o, err := body(w, r)
+	key, value, err := item(w, r)
 	if err != nil {
-		return err
-	}
-	value, err := readValue(o)
-	if err != nil {
-		return err
-	}
-	key := r.PathValue("key")
-	if err := refuse(fairway.ValidateItem(key, value)); err != nil {
 		return err
 	}
 	if err := a.Store.SetConfigItem(r.Context(), r.PathValue("cluster"), key, value); err != nil {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -149,6 +150,19 @@ func readAccount(o *object, a *fairway.InfrastructureAccount) {
 	read(o, "criticality_level", &a.CriticalityLevel)
 	read(o, "external_id", &a.ExternalID)
 	read(o, "lifecycle_status", &a.LifecycleStatus)
+}
+
+// item reads a config item: its key in the path and its value in the body.
+func item(w http.ResponseWriter, r *http.Request) (key, value string, err error) {
+	o, err := body(w, r)
+	if err != nil {
+		return "", "", err
+	}
+	if value, err = readValue(o); err != nil {
+		return "", "", err
+	}
+	key = r.PathValue("key")
+	return key, value, refuse(fairway.ValidateItem(key, value))
 }
 
 // readValue reads the body of a config item.

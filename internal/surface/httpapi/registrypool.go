@@ -81,16 +81,8 @@ func (a *api) deletePool(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) putPoolItem(w http.ResponseWriter, r *http.Request) error {
-	o, err := body(w, r)
+	key, value, err := item(w, r)
 	if err != nil {
-		return err
-	}
-	value, err := readValue(o)
-	if err != nil {
-		return err
-	}
-	key := r.PathValue("key")
-	if err := refuse(fairway.ValidateItem(key, value)); err != nil {
 		return err
 	}
 	a.writes.Lock()
