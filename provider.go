@@ -49,6 +49,18 @@ type Workloads struct {
 	Nodes   []Node
 	Pods    []Pod
 	Budgets []Budget
+	// DaemonSets are the critical ones: of a priority class system-*-critical.
+	DaemonSets []DaemonSet
+}
+
+// Probe is a pod that shows that a new node works: it is Ready once its
+// command succeeds.
+type Probe struct {
+	Namespace string // "" means kube-system
+	Image     string
+	// Command is run inside the pod again and again until it succeeds; empty
+	// means that the pod only has to become Ready.
+	Command []string
 }
 
 // Kubernetes is the API of one cluster. Errors carry CodeUnavailable when the
@@ -74,6 +86,14 @@ type Kubernetes interface {
 	// Evict asks for the eviction of the pod with exactly that UID. The text
 	// is the API server's reason when it refuses.
 	Evict(ctx context.Context, p Pod) (EvictResult, string, error)
+	// DeletePod deletes the pod with exactly that UID without asking its
+	// budgets, with its own grace period. Not found is success.
+	DeletePod(ctx context.Context, p Pod) error
+	// StartProbe makes the probe pod of a node (LabelProbe), unless it is there.
+	StartProbe(ctx context.Context, node string, probe Probe) error
+	// Record writes an event about an object into the cluster, for its owners
+	// to read. Warning events are of type Warning.
+	Record(ctx context.Context, about ObjectRef, reason, message string, warning bool) error
 	// HoldLease takes or renews the lease that makes holder the only manager
 	// of the cluster for ttl. CodePrecondition when another holds it.
 	HoldLease(ctx context.Context, holder string, ttl time.Duration) error
@@ -92,8 +112,10 @@ type Cloud interface {
 	Groups(ctx context.Context) ([]Group, error)
 	// Instances returns all but the terminated ones.
 	Instances(ctx context.Context) ([]Instance, error)
-	// SetDesired sets the desired size and, when base > 0, the tag
-	// TagRollBase with it in the same call; base 0 removes the tag.
+	// SetDesired sets the desired size and, when base > 0, the tags TagRollBase
+	// (base) and TagRollSize (desired) with it in the same call; base 0 removes
+	// the tags. A size outside the group's limits widens them for as long as it
+	// lasts; the next size inside brings them back.
 	SetDesired(ctx context.Context, pool string, desired, base int) error
 	// Terminate ends an instance; with decrement the group shrinks by one,
 	// otherwise the cloud launches another.

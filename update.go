@@ -24,6 +24,16 @@ type Update struct {
 	// Evictions were accepted, EvictionsRefused answered 429.
 	Evictions        int `json:"evictions"`
 	EvictionsRefused int `json:"evictions_refused"`
+	// EvictionsForced pods were deleted although a budget held them.
+	EvictionsForced int `json:"evictions_forced,omitempty"`
+	// Paused says who paused the update and why; "" while it goes on.
+	Paused string `json:"paused,omitempty"`
+	// Aborting says that a person asked for the end of the update: marks and
+	// surge are taken away, then it is canceled.
+	Aborting string `json:"aborting,omitempty"`
+	// IgnoreBrakes is a person's word that nodes are replaced although the
+	// cluster is not well.
+	IgnoreBrakes bool `json:"ignore_brakes,omitempty"`
 	// Attempts counts starts after an error; Error is the last one, "" after success.
 	Attempts int    `json:"attempts"`
 	Error    string `json:"error,omitempty"`
