@@ -44,10 +44,11 @@ type Pod struct {
 	OwnerKind            string // of the controlling owner; "" for none
 	OwnerName            string
 	Ready                bool
-	Deleting             bool // has a deletion timestamp
-	Finished             bool // phase Succeeded or Failed
-	Mirror               bool // a static pod's mirror
-	Critical             bool // priority class system-*-critical
+	ReadySince           time.Time // when Ready last changed; zero when not known
+	Deleting             bool      // has a deletion timestamp
+	Finished             bool      // phase Succeeded or Failed
+	Mirror               bool      // a static pod's mirror
+	Critical             bool      // priority class system-*-critical
 	CreatedAt            time.Time
 	// CPU and Memory are the sums of the containers' requests (millicores, bytes).
 	CPU, Memory int64
@@ -145,6 +146,9 @@ type Group struct {
 	Tags              map[string]string
 	// Refusals are the cloud's newest reasons not to launch; empty when it launches.
 	Refusals []string
+	// Owned says that Fairway made the group, or took it over, for a node pool
+	// of this cluster. Groups of others are never touched.
+	Owned bool
 }
 
 // The marks that Fairway sets on nodes (contract 5.1, interfaces.md).
@@ -196,6 +200,7 @@ const (
 	MarkScaleDown   = "scale-down-disabled"
 	MarkLastForced  = "last-forced-drain"
 	MarkReplacement = "replacement-strategy"
+	MarkRotate      = "rotate"
 )
 
 // NodeMarks is a wished state of the marks on a node; nil fields are left alone.
@@ -221,4 +226,6 @@ type NodeMarks struct {
 	LastForced *time.Time
 	// Replacement is the value of LabelReplacement; "" removes it.
 	Replacement *string
+	// Rotate is the text of AnnotationRotate; a person's stays. "" removes it.
+	Rotate *string
 }

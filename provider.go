@@ -121,6 +121,13 @@ type Cloud interface {
 	// otherwise the cloud launches another.
 	Terminate(ctx context.Context, instanceID string, decrement bool) error
 	Protect(ctx context.Context, instanceID string, protected bool) error
+	// RetirePool prepares the group of a pool that left the registry for its
+	// end: its minimum becomes zero, and no autoscaler looks after it any more.
+	// Nothing is ended.
+	RetirePool(ctx context.Context, pool string) error
+	// DeletePool deletes an empty group. Not found is success, CodeConflict
+	// while an instance of it is not terminated.
+	DeletePool(ctx context.Context, pool string) error
 }
 
 // Provider gives access to clusters of one kind.

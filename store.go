@@ -72,9 +72,23 @@ type Journal interface {
 	Update(ctx context.Context, id string) (*Update, error)
 	// Updates returns the newest first.
 	Updates(ctx context.Context, filter UpdateFilter) ([]Update, error)
-	// SaveUpdate replaces an update; CodeConflict when it is over, because what
-	// is over stays so.
+	// SaveUpdate replaces an update, but for what SteerUpdate writes; CodeConflict
+	// when it is over, because what is over stays so.
 	SaveUpdate(ctx context.Context, u *Update) error
+	// SteerUpdate writes what people say of an update, and nothing else, so that
+	// it never loses against the progress that SaveUpdate writes meanwhile. It
+	// returns the update as it is then. CodeConflict when the update is over, or
+	// is being aborted and the steering is no other abort.
+	SteerUpdate(ctx context.Context, id string, s Steering) (*Update, error)
+	// RequestRotations remembers wishes for the replacement of nodes until
+	// EndRotations; a node that was asked for already keeps its first wish. It
+	// returns how many were new.
+	RequestRotations(ctx context.Context, wishes []Rotation) (int, error)
+	// Rotations returns the wishes of a cluster by node name; "" means all clusters.
+	Rotations(ctx context.Context, clusterID string) ([]Rotation, error)
+	// EndRotations forgets the wishes for nodes of a cluster; those that are not
+	// there are no error.
+	EndRotations(ctx context.Context, clusterID string, nodes []string) error
 	// Steps returns the steps of an update in order of their start.
 	Steps(ctx context.Context, updateID string) ([]Step, error)
 	// SaveStep creates or replaces the step of that name.

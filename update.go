@@ -10,8 +10,11 @@ type Update struct {
 	Channel   string `json:"channel"`
 	Revision  string `json:"revision"`
 	// Version is what the cluster runs when the update is done.
-	Version string      `json:"version"`
-	State   UpdateState `json:"state"`
+	Version string `json:"version"`
+	// Reason says what the update was started for when nothing else is to
+	// change ("rotation: ..."); "" for a new revision or registry entry.
+	Reason string      `json:"reason,omitempty"`
+	State  UpdateState `json:"state"`
 	// Doing and Waiting say in a sentence what happens now and what it waits
 	// for; Since is when Waiting (or else Doing) began, Actor who can act.
 	Doing   string    `json:"doing,omitempty"`
@@ -26,7 +29,8 @@ type Update struct {
 	EvictionsRefused int `json:"evictions_refused"`
 	// EvictionsForced pods were deleted although a budget held them.
 	EvictionsForced int `json:"evictions_forced,omitempty"`
-	// Paused says who paused the update and why; "" while it goes on.
+	// Paused says who paused the update and why; "" while it goes on. Paused,
+	// Aborting and IgnoreBrakes are written by SteerUpdate alone.
 	Paused string `json:"paused,omitempty"`
 	// Aborting says that a person asked for the end of the update: marks and
 	// surge are taken away, then it is canceled.
@@ -81,11 +85,12 @@ const (
 	StepManifests    StepName = "manifests"
 	StepWorkers      StepName = "workers"
 	StepPostApply    StepName = "deletions-after"
+	StepOrphans      StepName = "orphaned-pools" // node pools that left the registry
 	StepVerify       StepName = "verify"
 )
 
 // StepNames is the order of the steps.
-var StepNames = []StepName{StepRender, StepPools, StepControlPlane, StepPreApply, StepManifests, StepWorkers, StepPostApply, StepVerify}
+var StepNames = []StepName{StepRender, StepPools, StepControlPlane, StepPreApply, StepManifests, StepWorkers, StepPostApply, StepOrphans, StepVerify}
 
 // Step is the journal entry of one step.
 type Step struct {

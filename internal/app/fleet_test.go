@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,10 +42,13 @@ type fleet struct {
 type fleetOptions struct {
 	clusters []string // local ids; the channel is what stands before the dash
 	workers  int      // size of the one worker pool; 0 means 3
+	room     int      // how far that pool may grow; 0 means by 6
 	items    map[string]string
 	server   func(*app.Options)
 	// simulation is appended to the node-groups file of every control plane.
 	simulation string
+	// times replaces the usual boot and pod times of that file.
+	times string
 }
 
 // fastItems make a roll quick enough for a test.
@@ -60,7 +64,7 @@ func newFleet(t testing.TB, o fleetOptions) *fleet {
 	f := &fleet{t: t, data: t.TempDir(), clusters: o.clusters, change: o.server}
 	var started sync.WaitGroup
 	for _, id := range o.clusters {
-		started.Go(func() { f.startCluster(id, o.simulation) })
+		started.Go(func() { f.startCluster(id, o.times, o.simulation) })
 	}
 	started.Wait()
 	if t.Failed() {
@@ -72,7 +76,7 @@ func newFleet(t testing.TB, o fleetOptions) *fleet {
 }
 
 // startCluster runs one control plane until the test ends.
-func (f *fleet) startCluster(id, simulation string) *exec.Cmd {
+func (f *fleet) startCluster(id, times, simulation string) *exec.Cmd {
 	f.t.Helper()
 	dir := filepath.Join(f.data, "clusters", id)
 	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
@@ -80,8 +84,11 @@ func (f *fleet) startCluster(id, simulation string) *exec.Cmd {
 		return nil
 	}
 	groups := filepath.Join(dir, "nodegroups.yaml")
-	text := "seed: 7\nregion: local-1\nzones: [local-1a, local-1b, local-1c]\nboot: {base: 1500ms, spread: 500ms}\nshutdown: 300ms\n" +
-		"pod: {start_min: 300ms, start_max: 600ms, termination: 1s}\nvolume: {attach: 300ms, detach: 300ms, provision: 100ms}\n" + simulation
+	if times == "" {
+		times = "boot: {base: 1500ms, spread: 500ms}\nshutdown: 300ms\n" +
+			"pod: {start_min: 300ms, start_max: 600ms, termination: 1s}\nvolume: {attach: 300ms, detach: 300ms, provision: 100ms}\n"
+	}
+	text := "seed: 7\nregion: local-1\nzones: [local-1a, local-1b, local-1c]\n" + times + simulation
 	if err := os.WriteFile(groups, []byte(text), 0o600); err != nil {
 		f.t.Error(err)
 		return nil
@@ -243,7 +250,7 @@ func (f *fleet) writeRegistry(o fleetOptions) {
 			"node_pools": []map[string]any{
 				{"name": "control-plane", "profile": "master-default", "instance_types": []string{"m5.large"}, "discount_strategy": "none", "min_size": 1, "max_size": 3,
 					"config_items": map[string]string{"taints": "node-role.kubernetes.io/control-plane:NoSchedule"}},
-				{"name": "workers", "profile": "worker-default", "instance_types": []string{"m5.xlarge"}, "discount_strategy": "none", "min_size": workers, "max_size": workers + 6},
+				{"name": "workers", "profile": "worker-default", "instance_types": []string{"m5.xlarge"}, "discount_strategy": "none", "min_size": workers, "max_size": workers + cmp.Or(o.room, 6)},
 			},
 		})
 	}
@@ -347,7 +354,7 @@ func (f *fleet) await(what string, limit time.Duration, condition func() (bool, 
 // awaitProvisioned waits until all clusters are ready for the first time.
 func (f *fleet) awaitProvisioned() {
 	f.t.Helper()
-	f.await("clusters are provisioned", 3*time.Minute, func() (bool, string) {
+	f.await("clusters are provisioned", 5*time.Minute, func() (bool, string) {
 		clusters, err := f.client.Clusters(f.t.Context(), fairway.ClusterFilter{})
 		if err != nil {
 			return false, err.Error()

@@ -29,7 +29,10 @@ import (
 // of its own to kill.
 func TestMain(m *testing.M) {
 	if os.Getenv("FAIRWAY_TEST_AS_PROGRAM") != "" {
-		os.Exit(app.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		end := profiled()
+		code := app.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		end()
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }

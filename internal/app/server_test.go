@@ -319,7 +319,7 @@ func (f *fleet) apply(id string, objects ...string) {
 func (f *fleet) awaitHealthy(id string, ref fairway.ObjectRef) {
 	f.t.Helper()
 	k := f.kube(id)
-	f.await(ref.String()+" is healthy", time.Minute, func() (bool, string) {
+	f.await(ref.String()+" is healthy", 3*time.Minute, func() (bool, string) {
 		h, err := k.Health(f.t.Context(), ref)
 		return err == nil && h.State == fairway.HealthCurrent, fmt.Sprint(h, err)
 	})

@@ -1,13 +1,16 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -28,6 +31,9 @@ type Options struct {
 	Kubeconfig string
 	// FieldManager owns the fields of applied objects; default "fairway".
 	FieldManager string
+	// Lease is the NAMESPACE/NAME of the lease that HoldLease takes; default
+	// "kube-system/fairway".
+	Lease string
 	// Log receives the API server's warnings; nil discards them.
 	Log *slog.Logger
 	// Now is the clock that leases are judged by; nil means time.Now. A clock
@@ -44,6 +50,7 @@ type Cluster struct {
 	manager string
 	log     *slog.Logger
 	now     fairway.Clock
+	lease   types.NamespacedName
 
 	typed   *rest.RESTClient // nodes, pods, budgets, volumes, leases; protobuf
 	dynamic *dynamic.DynamicClient
@@ -75,6 +82,11 @@ func New(o Options) (*Cluster, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	lease := cmp.Or(o.Lease, defaultLease)
+	c.lease.Namespace, c.lease.Name, _ = strings.Cut(lease, "/")
+	if c.lease.Namespace == "" || c.lease.Name == "" {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "the lease %q cannot be read", lease).WithHint("write it as NAMESPACE/NAME")
 	}
 	config.WarningHandlerWithContext = warnings{c.log}
 

@@ -1,13 +1,12 @@
 package kube
 
 import (
-	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -23,7 +22,7 @@ func node(n *corev1.Node) fairway.Node {
 		ProviderID:     n.Spec.ProviderID,
 		Zone:           n.Labels[corev1.LabelTopologyZone],
 		Labels:         n.Labels,
-		Annotations:    onlyProtocol(n.Annotations),
+		Annotations:    only(n.Annotations, protocolAnnotations),
 		Unschedulable:  n.Spec.Unschedulable,
 		CreatedAt:      n.CreationTimestamp.UTC(),
 		CPU:            n.Status.Allocatable.Cpu().MilliValue(),
@@ -56,9 +55,20 @@ func pod(p *corev1.Pod) fairway.Pod {
 		Labels:    p.Labels,
 		Deleting:  p.DeletionTimestamp != nil,
 		Finished:  p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
-		Critical:  strings.HasPrefix(p.Spec.PriorityClassName, "system-") && strings.HasSuffix(p.Spec.PriorityClassName, "-critical"),
+		Critical:  isCritical(p.Spec.PriorityClassName),
 		CreatedAt: p.CreationTimestamp.UTC(),
+
+		Annotations: only(p.Annotations, podAnnotations),
+		GracePeriod: corev1.DefaultTerminationGracePeriodSeconds * time.Second,
+		Probe:       p.Labels[fairway.LabelProbe] != "",
 	}
+	if seconds := p.Spec.TerminationGracePeriodSeconds; seconds != nil {
+		out.GracePeriod = time.Duration(*seconds) * time.Second
+	}
+	if p.DeletionTimestamp != nil {
+		out.DeletedAt = p.DeletionTimestamp.UTC()
+	}
+	out.Service, out.Role = service(p)
 	_, out.Mirror = p.Annotations[corev1.MirrorPodAnnotationKey]
 	if owner := metav1.GetControllerOfNoCopy(p); owner != nil {
 		out.OwnerKind, out.OwnerName = owner.Kind, owner.Name
@@ -66,6 +76,7 @@ func pod(p *corev1.Pod) fairway.Pod {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			out.Ready = c.Status == corev1.ConditionTrue
+			out.ReadySince = c.LastTransitionTime.UTC()
 		}
 	}
 	requests := podRequests(&p.Spec)
@@ -87,31 +98,33 @@ func budget(b *policyv1.PodDisruptionBudget) fairway.Budget {
 	}
 }
 
-// selects returns whether a budget covers pods with given labels, as policy/v1
-// means it: an empty selector covers every pod of the namespace, none and an
-// invalid one no pod.
-func selects(b *policyv1.PodDisruptionBudget) func(map[string]string) bool {
-	selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
-	if err != nil {
-		selector = labels.Nothing()
+// isCritical reports whether pods of a priority class are what a node cannot do
+// without.
+func isCritical(class string) bool {
+	return strings.HasPrefix(class, "system-") && strings.HasSuffix(class, "-critical")
+}
+
+// protocolAnnotations are those of a node, podAnnotations those of a pod that
+// Workloads returns.
+var (
+	protocolAnnotations = []string{
+		fairway.AnnotationDrainStart, fairway.AnnotationMarks, fairway.AnnotationQuarantine,
+		fairway.AnnotationLastForced, fairway.AnnotationRotate, fairway.AnnotationScaleDown,
 	}
-	return func(of map[string]string) bool { return selector.Matches(labels.Set(of)) }
-}
+	podAnnotations = []string{
+		fairway.PodAnnotationForce, fairway.PodAnnotationWait,
+		fairway.PodAnnotationSafeToEvict, fairway.PodAnnotationDoNotDisrupt,
+	}
+)
 
-// protocolAnnotations are those of a node that Workloads returns.
-var protocolAnnotations = []string{
-	fairway.AnnotationDrainStart, fairway.AnnotationMarks, fairway.AnnotationQuarantine,
-	annotationLastForcedDrain,
-}
-
-// annotationLastForcedDrain is when a pod of the node was last deleted by force.
-const annotationLastForcedDrain = "cluster-lifecycle-manager.zalando.org/last-forced-drain"
-
-// onlyProtocol returns the annotations that Fairway or the node protocol writes.
-func onlyProtocol(annotations map[string]string) map[string]string {
-	kept := map[string]string{}
-	for k, v := range annotations {
-		if slices.Contains(protocolAnnotations, k) {
+// only returns the annotations of the given keys, nil when there are none.
+func only(annotations map[string]string, keys []string) map[string]string {
+	var kept map[string]string
+	for _, k := range keys {
+		if v, ok := annotations[k]; ok {
+			if kept == nil {
+				kept = map[string]string{}
+			}
 			kept[k] = v
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -174,15 +175,22 @@ func TestWorkloadsConversion(t *testing.T) {
 		pods: []corev1.Pod{
 			{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "w-0", UID: "pu", CreationTimestamp: metav1.NewTime(at), Labels: map[string]string{"app": "web"},
+					Annotations:     map[string]string{fairway.PodAnnotationForce: "never", "web.example/other": "x"},
 					OwnerReferences: []metav1.OwnerReference{{Kind: "Note", Name: "not-the-controller"}, {Kind: "ReplicaSet", Name: "w", Controller: new(true)}}},
-				Spec:   corev1.PodSpec{NodeName: "n1", PriorityClassName: "system-node-critical", Containers: []corev1.Container{{Resources: requests("100m", "64Mi")}}},
+				Spec:   corev1.PodSpec{NodeName: "n1", PriorityClassName: "system-node-critical", TerminationGracePeriodSeconds: new(int64(90)), Containers: []corev1.Container{{Resources: requests("100m", "64Mi")}}},
 				Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 			},
 			{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "done", UID: "du", DeletionTimestamp: new(metav1.NewTime(at)), Annotations: map[string]string{corev1.MirrorPodAnnotationKey: "h"}},
 				Status:     corev1.PodStatus{Phase: corev1.PodSucceeded},
 			},
-			{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web"}}},
+			{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web", fairway.LabelProbe: "n1"}}},
+		},
+		csiNodes: []storagev1.CSINode{{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "file.example"}, {Name: "disk.example"}}}}},
+		daemonSets: []appsv1.DaemonSet{
+			{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "net"}, Spec: appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+				PriorityClassName: "system-node-critical", Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}}}},
+			{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "logs"}},
 		},
 		budgets: []policyv1.PodDisruptionBudget{
 			{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "app", Generation: 3},
@@ -199,12 +207,15 @@ func TestWorkloadsConversion(t *testing.T) {
 			Name: "n1", UID: "nu", ProviderID: "localkube:///z1/i-1", Zone: "z1", Labels: map[string]string{corev1.LabelTopologyZone: "z1"},
 			Annotations: map[string]string{fairway.AnnotationMarks: "{}"}, Taints: []fairway.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}},
 			Unschedulable: true, Ready: true, ReadySince: at.UTC(), CreatedAt: at.UTC(), CPU: 1900, Memory: 7 << 30, Pods: 110, KubeletVersion: "v1.36.3",
+			CSIDrivers: []string{"disk.example", "file.example"},
 		}},
+		DaemonSets: []fairway.DaemonSet{{Namespace: "kube-system", Name: "net", Nodes: []string{"n1"}}},
 		Pods: []fairway.Pod{
 			{Namespace: "web", Name: "w-0", UID: "pu", Node: "n1", Labels: map[string]string{"app": "web"}, OwnerKind: "ReplicaSet", OwnerName: "w",
-				Ready: true, Critical: true, CreatedAt: at.UTC(), CPU: 100, Memory: 64 << 20},
-			{Namespace: "web", Name: "done", UID: "du", Deleting: true, Finished: true, Mirror: true},
-			{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web"}},
+				Ready: true, Critical: true, CreatedAt: at.UTC(), CPU: 100, Memory: 64 << 20, GracePeriod: 90 * time.Second,
+				Annotations: map[string]string{fairway.PodAnnotationForce: "never"}},
+			{Namespace: "web", Name: "done", UID: "du", Deleting: true, DeletedAt: at.UTC(), Finished: true, Mirror: true, GracePeriod: 30 * time.Second},
+			{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web", fairway.LabelProbe: "n1"}, GracePeriod: 30 * time.Second, Probe: true},
 		},
 		Budgets: []fairway.Budget{
 			{Namespace: "web", Name: "app", DisruptionsAllowed: 1, CurrentHealthy: 3, DesiredHealthy: 2, ExpectedPods: 4, PodUIDs: []string{"pu"}, Generation: 3, ObservedGeneration: 2},

@@ -3,10 +3,12 @@ package kube
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -33,8 +35,12 @@ func (c *Cluster) DeletePod(ctx context.Context, p fairway.Pod) error {
 	return translate(err, what)
 }
 
+// messageLimit is what the API server takes as the message of an event.
+const messageLimit = 1024
+
 // Record writes an event about an object, into its namespace (for objects
-// without one: default).
+// without one: default). Of pods and nodes the UID is looked up, by which
+// people's tools find the events of an object.
 func (c *Cluster) Record(ctx context.Context, about fairway.ObjectRef, reason, message string, warning bool) error {
 	namespace := about.Namespace
 	if namespace == "" {
@@ -44,13 +50,35 @@ func (c *Cluster) Record(ctx context.Context, about fairway.ObjectRef, reason, m
 	if warning {
 		kind = corev1.EventTypeWarning
 	}
+	if len(message) > messageLimit {
+		message = strings.ToValidUTF8(message[:messageLimit-3], "") + "..."
+	}
 	at := metav1.NewTime(c.now())
 	event := &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s.%x", about.Name, at.UnixNano())},
-		InvolvedObject: corev1.ObjectReference{APIVersion: about.APIVersion, Kind: about.Kind, Namespace: about.Namespace, Name: about.Name},
-		Reason:         reason, Message: message, Type: kind, Count: 1, FirstTimestamp: at, LastTimestamp: at,
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s.%x", about.Name, at.UnixNano())},
+		InvolvedObject: corev1.ObjectReference{APIVersion: about.APIVersion, Kind: about.Kind,
+			Namespace: about.Namespace, Name: about.Name, UID: c.uid(ctx, about)},
+		Reason: reason, Message: message, Type: kind, Count: 1, FirstTimestamp: at, LastTimestamp: at,
 		Source: corev1.EventSource{Component: c.manager},
 	}
 	err := c.typed.Post().AbsPath("/api/v1/namespaces/" + namespace + "/events").MaxRetries(0).Body(event).Do(ctx).Error()
 	return translate(err, "record an event about "+about.String())
+}
+
+// uid returns the UID of a pod or a node, "" for anything else and for what
+// cannot be read: an event without it is better than none.
+func (c *Cluster) uid(ctx context.Context, about fairway.ObjectRef) types.UID {
+	switch {
+	case about.APIVersion == "v1" && about.Kind == "Pod":
+		var live corev1.Pod
+		if c.get(ctx, "/api/v1/namespaces/"+about.Namespace+"/pods/"+about.Name, &live) == nil {
+			return live.UID
+		}
+	case about.APIVersion == "v1" && about.Kind == "Node":
+		var live corev1.Node
+		if c.get(ctx, "/api/v1/nodes/"+about.Name, &live) == nil {
+			return live.UID
+		}
+	}
+	return ""
 }

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	leasePath = "/apis/coordination.k8s.io/v1/namespaces/" + metav1.NamespaceSystem + "/leases"
-	leaseName = "fairway"
+	// defaultLease is the lease of the cluster's manager.
+	defaultLease = metav1.NamespaceSystem + "/fairway"
 	// leaseAbandoned is how long past its end by the holder's clock a lease is
 	// free without having been watched: more than clocks are ever wrong.
 	leaseAbandoned = 2 * time.Hour
@@ -26,8 +26,13 @@ type observedLease struct {
 	at      time.Time
 }
 
-// HoldLease takes or renews the lease "fairway" in kube-system, which makes
-// holder the only manager of the cluster for ttl (whole seconds, rounded up).
+// leasePath returns where the leases of the lease's namespace live.
+func (c *Cluster) leasePath() string {
+	return "/apis/coordination.k8s.io/v1/namespaces/" + c.lease.Namespace + "/leases"
+}
+
+// HoldLease takes or renews the lease of Options.Lease, which makes holder the
+// only manager of the cluster for ttl (whole seconds, rounded up).
 // CodePrecondition when another holds it, naming it.
 //
 // The renewal time in the lease is of another machine's clock, so the lease of
@@ -49,12 +54,12 @@ func (c *Cluster) HoldLease(ctx context.Context, holder string, ttl time.Duratio
 
 func (c *Cluster) holdOnce(ctx context.Context, holder string, ttl time.Duration) error {
 	var lease coordinationv1.Lease
-	err := c.get(ctx, leasePath+"/"+leaseName, &lease)
+	err := c.get(ctx, c.leasePath()+"/"+c.lease.Name, &lease)
 	now := c.now()
 	if apierrors.IsNotFound(err) {
-		lease = coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: leaseName}}
+		lease = coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: c.lease.Namespace, Name: c.lease.Name}}
 		take(&lease, holder, ttl, now)
-		return c.saw(&lease, c.typed.Post().AbsPath(leasePath).MaxRetries(0).Body(&lease).Do(ctx).Into(&lease))
+		return c.saw(&lease, c.typed.Post().AbsPath(c.leasePath()).MaxRetries(0).Body(&lease).Do(ctx).Into(&lease))
 	}
 	if err != nil {
 		return err
@@ -66,7 +71,7 @@ func (c *Cluster) holdOnce(ctx context.Context, holder string, ttl time.Duration
 		}
 	}
 	take(&lease, holder, ttl, now)
-	return c.saw(&lease, c.typed.Put().AbsPath(leasePath+"/"+leaseName).MaxRetries(0).Body(&lease).Do(ctx).Into(&lease))
+	return c.saw(&lease, c.typed.Put().AbsPath(c.leasePath()+"/"+c.lease.Name).MaxRetries(0).Body(&lease).Do(ctx).Into(&lease))
 }
 
 // take makes holder the owner from now on.
@@ -123,7 +128,7 @@ func (c *Cluster) ReleaseLease(ctx context.Context, holder string) error {
 	what := fmt.Sprintf("release the lease of the cluster for %s", holder)
 	for range 5 {
 		var lease coordinationv1.Lease
-		err := c.get(ctx, leasePath+"/"+leaseName, &lease)
+		err := c.get(ctx, c.leasePath()+"/"+c.lease.Name, &lease)
 		if apierrors.IsNotFound(err) || err == nil && holderOf(&lease) != holder {
 			return nil
 		}
@@ -131,7 +136,7 @@ func (c *Cluster) ReleaseLease(ctx context.Context, holder string) error {
 			return translate(err, what)
 		}
 		lease.Spec.HolderIdentity = nil
-		err = c.typed.Put().AbsPath(leasePath + "/" + leaseName).MaxRetries(0).Body(&lease).Do(ctx).Error()
+		err = c.typed.Put().AbsPath(c.leasePath() + "/" + c.lease.Name).MaxRetries(0).Body(&lease).Do(ctx).Error()
 		if !apierrors.IsConflict(err) {
 			return translate(err, what)
 		}

@@ -51,6 +51,18 @@ func marked(node *corev1.Node, m fairway.NodeMarks) (*nodePatch, error) {
 	if m.Quarantine != nil {
 		w.quarantine(*m.Quarantine)
 	}
+	if m.ScaleDownDisabled != nil {
+		w.scaleDown(*m.ScaleDownDisabled)
+	}
+	if m.LastForced != nil {
+		w.lastForced(*m.LastForced)
+	}
+	if m.Replacement != nil {
+		w.replacement(*m.Replacement)
+	}
+	if m.Rotate != nil {
+		w.rotate(*m.Rotate)
+	}
 	return w.done(), nil
 }
 
@@ -61,7 +73,11 @@ func sets(m fairway.NodeMarks) bool {
 		m.Cordoned != nil && *m.Cordoned ||
 		m.DrainStart != nil && !m.DrainStart.IsZero() ||
 		m.ExcludeLB != nil && *m.ExcludeLB ||
-		m.Quarantine != nil && *m.Quarantine != ""
+		m.Quarantine != nil && *m.Quarantine != "" ||
+		m.ScaleDownDisabled != nil && *m.ScaleDownDisabled ||
+		m.LastForced != nil && !m.LastForced.IsZero() ||
+		m.Replacement != nil && *m.Replacement != "" ||
+		m.Rotate != nil && *m.Rotate != ""
 }
 
 // marking is one change of a node under way.
@@ -236,6 +252,63 @@ func (w *marking) quarantine(text string) {
 	default:
 		w.own(fairway.MarkQuarantine)
 		w.patch.Metadata.Annotations[fairway.AnnotationQuarantine] = &text
+	}
+}
+
+// scaleDown sets or removes the annotation for cluster-autoscaler; what a
+// person wrote there stays, whatever it says.
+func (w *marking) scaleDown(disabled bool) {
+	is, present := w.node.Annotations[fairway.AnnotationScaleDown]
+	switch {
+	case !disabled:
+		w.remove(w.patch.Metadata.Annotations, w.node.Annotations, fairway.AnnotationScaleDown, fairway.MarkScaleDown)
+	case present && (is == "true" || !w.owned(fairway.MarkScaleDown)):
+		w.adopt(fairway.MarkScaleDown)
+	default:
+		w.own(fairway.MarkScaleDown)
+		w.patch.Metadata.Annotations[fairway.AnnotationScaleDown] = new("true")
+	}
+}
+
+// lastForced sets the time of the last forced deletion. An older one goes,
+// whoever wrote it: only the newest counts.
+func (w *marking) lastForced(at time.Time) {
+	if at.IsZero() {
+		w.remove(w.patch.Metadata.Annotations, w.node.Annotations, fairway.AnnotationLastForced, fairway.MarkLastForced)
+		return
+	}
+	w.own(fairway.MarkLastForced)
+	if text := at.UTC().Format(time.RFC3339); w.node.Annotations[fairway.AnnotationLastForced] != text {
+		w.patch.Metadata.Annotations[fairway.AnnotationLastForced] = &text
+	}
+}
+
+// replacement sets or removes the label for the controller of strategy clc. It
+// takes the place of another value: a node of a pool that goes is not replaced,
+// whatever was wished before.
+func (w *marking) replacement(strategy string) {
+	switch {
+	case strategy == "":
+		w.remove(w.patch.Metadata.Labels, w.node.Labels, fairway.LabelReplacement, fairway.MarkReplacement)
+	case w.node.Labels[fairway.LabelReplacement] == strategy:
+		w.adopt(fairway.MarkReplacement)
+	default:
+		w.own(fairway.MarkReplacement)
+		w.patch.Metadata.Labels[fairway.LabelReplacement] = &strategy
+	}
+}
+
+// rotate sets or removes the annotation; a person's text stays.
+func (w *marking) rotate(text string) {
+	is, present := w.node.Annotations[fairway.AnnotationRotate]
+	switch {
+	case text == "":
+		w.remove(w.patch.Metadata.Annotations, w.node.Annotations, fairway.AnnotationRotate, fairway.MarkRotate)
+	case present && (is == text || !w.owned(fairway.MarkRotate)):
+		w.adopt(fairway.MarkRotate)
+	default:
+		w.own(fairway.MarkRotate)
+		w.patch.Metadata.Annotations[fairway.AnnotationRotate] = &text
 	}
 }
 

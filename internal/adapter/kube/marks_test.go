@@ -172,6 +172,54 @@ func TestMarked(t *testing.T) {
 		}), wish: fairway.NodeMarks{Quarantine: new("")},
 			annotations: map[string]any{fairway.AnnotationQuarantine: nil, fairway.AnnotationMarks: `{"cordon":"u-1"}`}},
 
+		{name: "kept from the autoscaler", node: markedNode(nil), wish: fairway.NodeMarks{ScaleDownDisabled: new(true)},
+			annotations: map[string]any{fairway.AnnotationScaleDown: "true", fairway.AnnotationMarks: `{"scale-down-disabled":"u-2"}`}},
+		{name: "what a person tells the autoscaler stays", node: markedNode(func(n *corev1.Node) { n.Annotations[fairway.AnnotationScaleDown] = "false" }),
+			wish: fairway.NodeMarks{ScaleDownDisabled: new(true)}},
+		{name: "a person's protection is not taken away", node: markedNode(func(n *corev1.Node) { n.Annotations[fairway.AnnotationScaleDown] = "true" }),
+			wish: fairway.NodeMarks{ScaleDownDisabled: new(false)}},
+		{name: "given back to the autoscaler", node: markedNode(func(n *corev1.Node) {
+			n.Annotations[fairway.AnnotationScaleDown] = "true"
+			owned(n, `{"scale-down-disabled":"u-1"}`)
+		}), wish: fairway.NodeMarks{ScaleDownDisabled: new(false)},
+			annotations: map[string]any{fairway.AnnotationScaleDown: nil, fairway.AnnotationMarks: nil}},
+
+		{name: "a forced deletion", node: markedNode(nil), wish: fairway.NodeMarks{LastForced: &started},
+			annotations: map[string]any{fairway.AnnotationLastForced: "2026-11-22T10:00:00Z", fairway.AnnotationMarks: `{"last-forced-drain":"u-2"}`}},
+		{name: "a forced deletion after another", node: markedNode(func(n *corev1.Node) {
+			n.Annotations[fairway.AnnotationLastForced] = "2026-11-22T09:00:00Z"
+			owned(n, `{"last-forced-drain":"u-2"}`)
+		}), wish: fairway.NodeMarks{LastForced: &started},
+			annotations: map[string]any{fairway.AnnotationLastForced: "2026-11-22T10:00:00Z"}},
+		{name: "a forced deletion after one of somebody else", node: markedNode(func(n *corev1.Node) { n.Annotations[fairway.AnnotationLastForced] = "2026-11-22T09:00:00Z" }),
+			wish:        fairway.NodeMarks{LastForced: &started},
+			annotations: map[string]any{fairway.AnnotationLastForced: "2026-11-22T10:00:00Z", fairway.AnnotationMarks: `{"last-forced-drain":"u-2"}`}},
+		{name: "the time of a forced deletion goes", node: markedNode(func(n *corev1.Node) {
+			n.Annotations[fairway.AnnotationLastForced] = "2026-11-22T09:00:00Z"
+			owned(n, `{"last-forced-drain":"u-1"}`)
+		}), wish: fairway.NodeMarks{LastForced: new(time.Time{})},
+			annotations: map[string]any{fairway.AnnotationLastForced: nil, fairway.AnnotationMarks: nil}},
+		{name: "somebody else's forced deletion stays", node: markedNode(func(n *corev1.Node) { n.Annotations[fairway.AnnotationLastForced] = "2026-11-22T09:00:00Z" }),
+			wish: fairway.NodeMarks{LastForced: new(time.Time{})}},
+
+		{name: "nobody replaces the node", node: markedNode(func(n *corev1.Node) { n.Labels[fairway.LabelReplacement] = "rolling" }),
+			wish:        fairway.NodeMarks{Replacement: new(fairway.ReplacementNone)},
+			labels:      map[string]any{fairway.LabelReplacement: "none"},
+			annotations: map[string]any{fairway.AnnotationMarks: `{"replacement-strategy":"u-2"}`}},
+		{name: "nobody replaces the node, as somebody else said already", node: markedNode(func(n *corev1.Node) { n.Labels[fairway.LabelReplacement] = "none" }),
+			wish: fairway.NodeMarks{Replacement: new(fairway.ReplacementNone)}},
+		{name: "the node may be replaced again", node: markedNode(func(n *corev1.Node) {
+			n.Labels[fairway.LabelReplacement] = "none"
+			owned(n, `{"replacement-strategy":"u-1"}`)
+		}), wish: fairway.NodeMarks{Replacement: new("")},
+			labels:      map[string]any{fairway.LabelReplacement: nil},
+			annotations: map[string]any{fairway.AnnotationMarks: nil}},
+
+		{name: "a node is to be rotated", node: markedNode(nil), wish: fairway.NodeMarks{Rotate: new("ann: disk is slow")},
+			annotations: map[string]any{fairway.AnnotationRotate: "ann: disk is slow", fairway.AnnotationMarks: `{"rotate":"u-2"}`}},
+		{name: "a person's wish for rotation stays", node: markedNode(func(n *corev1.Node) { n.Annotations[fairway.AnnotationRotate] = "slow" }),
+			wish: fairway.NodeMarks{Rotate: new("")}},
+
 		{name: "an annotation that is not ours to read owns nothing", node: markedNode(func(n *corev1.Node) {
 			n.Spec.Unschedulable = true
 			owned(n, `cordon`)
@@ -228,6 +276,9 @@ func TestMarkedRefuses(t *testing.T) {
 		wish fairway.NodeMarks
 	}{
 		{"a mark without an owner", fairway.NodeMarks{Cordoned: new(true)}},
+		{"protection without an owner", fairway.NodeMarks{ScaleDownDisabled: new(true)}},
+		{"a forced deletion without an owner", fairway.NodeMarks{LastForced: new(time.Now())}},
+		{"a replacement strategy without an owner", fairway.NodeMarks{Replacement: new("none")}},
 		{"a status that the protocol does not have", fairway.NodeMarks{UpdateID: "u-1", Status: new("gone")}},
 		{"an empty status", fairway.NodeMarks{UpdateID: "u-1", Status: new("")}},
 	} {

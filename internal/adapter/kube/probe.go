@@ -41,7 +41,7 @@ func (c *Cluster) StartProbe(ctx context.Context, node string, probe fairway.Pro
 			PriorityClassName:             "system-node-critical",
 		},
 	}
-	err := c.typed.Post().AbsPath("/api/v1/namespaces/" + namespace + "/pods").MaxRetries(0).
+	err := c.typed.Post().AbsPath("/api/v1/namespaces/"+namespace+"/pods").MaxRetries(0).
 		Param("fieldManager", c.manager).Body(pod).Do(ctx).Error()
 	if apierrors.IsAlreadyExists(err) {
 		return nil

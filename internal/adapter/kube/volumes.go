@@ -1,29 +1,20 @@
 package kube
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 )
 
 // zoneKeys are the keys by which the node affinity of a volume names a zone.
 var zoneKeys = []string{corev1.LabelTopologyZone, labelZoneBeta, "topology.ebs.csi.aws.com/zone", "topology.gke.io/zone"}
 
-// claimName names a volume claim.
-type claimName struct{ namespace, name string }
-
 // attachedByNode returns the names of the volumes that each node has: those of
 // its status, and those of attachments that still exist, which outlive the
 // status while a volume is being detached and come before it while it is being
 // attached. A volume in both counts once.
-func (o *observed) attachedByNode() map[string]map[string]bool {
-	driverName := map[string]string{} // by volume
-	for i := range o.volumes {
-		if csi := o.volumes[i].Spec.CSI; csi != nil {
-			driverName[o.volumes[i].Name] = csiName(csi.Driver, csi.VolumeHandle)
-		}
-	}
+func (s *seen) attachedByNode() map[string]map[string]bool {
 	attached := map[string]map[string]bool{}
 	note := func(node, volume string) {
 		if attached[node] == nil {
@@ -31,30 +22,15 @@ func (o *observed) attachedByNode() map[string]map[string]bool {
 		}
 		attached[node][volume] = true
 	}
-	for i := range o.nodes {
-		for _, v := range o.nodes[i].Status.VolumesAttached {
-			note(o.nodes[i].Name, string(v.Name))
+	for name, n := range s.nodes {
+		for _, v := range n.value.attached {
+			note(name, v)
 		}
 	}
-	for i := range o.attachments {
-		note(o.attachments[i].Spec.NodeName, attachedName(&o.attachments[i], driverName))
+	for _, a := range s.attachments {
+		note(a.value.node, cmp.Or(s.volumes[a.value.volume].value.name, a.value.name))
 	}
 	return attached
-}
-
-// attachedName returns the name that the volume of an attachment has in a
-// node's status, or one of its own when the volume is not known any more.
-func attachedName(a *storagev1.VolumeAttachment, driverName map[string]string) string {
-	source := a.Spec.Source
-	if source.PersistentVolumeName != nil {
-		if name, ok := driverName[*source.PersistentVolumeName]; ok {
-			return name
-		}
-	}
-	if inline := source.InlineVolumeSpec; inline != nil && inline.CSI != nil {
-		return csiName(inline.CSI.Driver, inline.CSI.VolumeHandle)
-	}
-	return "attachment/" + a.Name
 }
 
 // csiName is how the attach controller calls a CSI volume in a node's status.
@@ -64,18 +40,11 @@ func csiName(driver, handle string) string {
 
 // zoneByClaim returns the zone that the volume bound to each claim lies in, for
 // those that lie in exactly one.
-func (o *observed) zoneByClaim() map[claimName]string {
-	zoneOf := map[string]string{} // by volume
-	for i := range o.volumes {
-		if zone := zoneOfVolume(&o.volumes[i]); zone != "" {
-			zoneOf[o.volumes[i].Name] = zone
-		}
-	}
-	zones := map[claimName]string{}
-	for i := range o.claims {
-		claim := &o.claims[i]
-		if zone := zoneOf[claim.Spec.VolumeName]; zone != "" && claim.Status.Phase == corev1.ClaimBound {
-			zones[claimName{claim.Namespace, claim.Name}] = zone
+func (s *seen) zoneByClaim() map[string]string {
+	zones := map[string]string{}
+	for name, claim := range s.claims {
+		if zone := s.volumes[claim.value].value.zone; zone != "" {
+			zones[name] = zone
 		}
 	}
 	return zones
@@ -110,20 +79,17 @@ func zoneOfTerm(term corev1.NodeSelectorTerm) string {
 	return ""
 }
 
-// volumeZone returns the zone that a bound volume ties the pod to, "" for none.
-func volumeZone(p *corev1.Pod, zones map[claimName]string) string {
+// claimsOf returns the volume claims of a pod, as namespace/name.
+func claimsOf(p *corev1.Pod) []string {
+	var claims []string
 	for i := range p.Spec.Volumes {
 		v := &p.Spec.Volumes[i]
-		claim := ""
 		switch {
 		case v.PersistentVolumeClaim != nil:
-			claim = v.PersistentVolumeClaim.ClaimName
+			claims = append(claims, p.Namespace+"/"+v.PersistentVolumeClaim.ClaimName)
 		case v.Ephemeral != nil:
-			claim = p.Name + "-" + v.Name
-		}
-		if zone := zones[claimName{p.Namespace, claim}]; claim != "" && zone != "" {
-			return zone
+			claims = append(claims, p.Namespace+"/"+p.Name+"-"+v.Name)
 		}
 	}
-	return ""
+	return claims
 }

@@ -58,6 +58,8 @@ func (c *cloud) Instances(ctx context.Context) ([]fairway.Instance, error) {
 			NodeName:   i.NodeName,
 			ProviderID: i.ProviderID,
 			LaunchedAt: i.LaunchedAt, InServiceAt: i.InServiceAt,
+			Unhealthy: i.unhealthy(),
+			Spot:      i.Spot,
 		})
 	}
 	return instances, nil
@@ -93,6 +95,7 @@ func (c *cloud) convert(g group) *fairway.Group {
 		Zones:      g.Zones,
 		Tags:       g.Tags,
 		Refusals:   refusals(g.Activities, c.now()),
+		Owned:      g.Tags[tagCluster] == c.cluster.ID,
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 	"github.com/fairwayhq/fairway"
 )
 
+// tagCluster is the tag on a group with the id of the cluster that Fairway made
+// it for, or took it over for.
+const tagCluster = "fairway.dev/cluster"
+
 // tagRollLimits keeps "min-max" of the node pool while the group's own limits
 // are widened, because a group cannot be larger than its maximum.
 const tagRollLimits = "fairway.dev/roll-limits"
@@ -37,7 +41,7 @@ func (c *cloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (*fairway
 	if fairway.ErrorCode(err) == fairway.CodeNotFound {
 		return c.put(ctx, what, spec.Pool.Name, groupChange{
 			Min: &wanted.min, Max: &wanted.max, Desired: &wanted.min,
-			Zones: c.zones(spec), LaunchTemplate: &version,
+			Zones: c.zones(spec), LaunchTemplate: &version, Tags: &map[string]string{tagCluster: c.cluster.ID},
 		})
 	}
 	if err != nil {
@@ -47,7 +51,7 @@ func (c *cloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (*fairway
 	if _, rolling := live.Tags[fairway.TagRollBase]; !rolling {
 		desired = min(max(desired, wanted.min), wanted.max)
 	}
-	change := resize(live, wanted, desired, live.Tags)
+	change := resize(live, wanted, desired, with(live.Tags, tagCluster, c.cluster.ID))
 	if live.LaunchTemplate != version {
 		change.LaunchTemplate = &version
 	}
@@ -81,7 +85,7 @@ func (c *cloud) version(ctx context.Context, what string, spec fairway.PoolSpec)
 	return made, err
 }
 
-// SetDesired sets the desired size and the tag TagRollBase in one write. A
+// SetDesired sets the desired size and the tags of the roll in one write. A
 // size outside the group's limits widens them for as long as it takes; the
 // limits of the pool are kept in a tag and put back with the first size that
 // fits them.
@@ -95,13 +99,11 @@ func (c *cloud) SetDesired(ctx context.Context, pool string, desired, base int) 
 		return err
 	}
 	tags := maps.Clone(live.Tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	if base > 0 {
-		tags[fairway.TagRollBase] = strconv.Itoa(base)
+		tags = with(with(tags, fairway.TagRollBase, strconv.Itoa(base)), fairway.TagRollSize, strconv.Itoa(desired))
 	} else {
 		delete(tags, fairway.TagRollBase)
+		delete(tags, fairway.TagRollSize)
 	}
 	change := resize(live, limitsOf(live), desired, tags)
 	if change.isEmpty() {
@@ -109,6 +111,41 @@ func (c *cloud) SetDesired(ctx context.Context, pool string, desired, base int) 
 	}
 	_, err = c.put(ctx, what, pool, change)
 	return err
+}
+
+// RetirePool sets the group's minimum to zero, also where a roll has it widened.
+func (c *cloud) RetirePool(ctx context.Context, pool string) error {
+	what := "retire node group " + pool
+	live, err := c.group(ctx, what, pool)
+	if err != nil {
+		return err
+	}
+	change := resize(live, limits{0, limitsOf(live).max}, live.Desired, live.Tags)
+	if change.isEmpty() {
+		return nil
+	}
+	_, err = c.put(ctx, what, pool, change)
+	return err
+}
+
+// DeletePool deletes an empty group; not found is success. Its launch template
+// stays, because instances that have ended are still listed with it.
+func (c *cloud) DeletePool(ctx context.Context, pool string) error {
+	err := c.client.do(ctx, "delete node group "+pool, http.MethodDelete, "/v1/groups/"+url.PathEscape(pool), nil, nil)
+	if fairway.ErrorCode(err) == fairway.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
+// with returns a copy of tags with one more.
+func with(tags map[string]string, key, value string) map[string]string {
+	tags = maps.Clone(tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	tags[key] = value
+	return tags
 }
 
 // group reads one group.
@@ -143,14 +180,14 @@ func limitsOf(g group) limits {
 // limits, widened so far as the size needs, and with the tags.
 func resize(live group, pool limits, desired int, tags map[string]string) groupChange {
 	needed := limits{min(pool.min, desired), max(pool.max, desired)}
-	tags = maps.Clone(tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	if needed != pool {
-		tags[tagRollLimits] = fmt.Sprintf("%d-%d", pool.min, pool.max)
+		tags = with(tags, tagRollLimits, fmt.Sprintf("%d-%d", pool.min, pool.max))
 	} else {
+		tags = maps.Clone(tags)
 		delete(tags, tagRollLimits)
+	}
+	if tags == nil {
+		tags = map[string]string{} // null would leave them alone
 	}
 	var change groupChange
 	if live.Min != needed.min {

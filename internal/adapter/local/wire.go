@@ -96,6 +96,19 @@ type instance struct {
 	ProviderID     string      `json:"provider_id"`
 	LaunchedAt     time.Time   `json:"launched_at"`
 	InServiceAt    time.Time   `json:"in_service_at"`
+	Spot           bool        `json:"spot"`
+	// TargetHealth is "" for a group without a load balancer.
+	TargetHealth string `json:"target_health"`
+}
+
+// unhealthy says why the group's load balancer does not send to the instance,
+// "" when it does or there is none.
+func (i instance) unhealthy() string {
+	switch i.TargetHealth {
+	case "", "healthy":
+		return ""
+	}
+	return "the load balancer of " + i.Group + " says that it is " + i.TargetHealth
 }
 
 type items[T any] struct {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/fairwayhq/fairway"
@@ -23,7 +22,7 @@ func (s *Store) Accounts(ctx context.Context) ([]fairway.InfrastructureAccount, 
 
 // PutAccount creates or replaces the account of that id.
 func (s *Store) PutAccount(ctx context.Context, a fairway.InfrastructureAccount) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO infrastructure_accounts
 			(id, type, name, owner, cost_center, environment, criticality_level, external_id, lifecycle_status)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)

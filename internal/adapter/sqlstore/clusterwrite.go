@@ -18,7 +18,7 @@ func (s *Store) CreateCluster(ctx context.Context, c *fairway.Cluster) error {
 	if c.CreatedAt.IsZero() {
 		c.CreatedAt = micro(s.now())
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO clusters (id, alias, infrastructure_account, local_id, api_server_url,
 			channel, environment, criticality_level, lifecycle_status, provider, region, config_items, node_pools,
 			current_version, last_version, next_version, problems, owner, account_name, origin, created_at)
@@ -40,7 +40,7 @@ func clusterValues(c *fairway.Cluster) []any {
 
 // clusterError says what a write of a cluster ran into.
 func (s *Store) clusterError(verb string, c *fairway.Cluster, err error) error {
-	switch unique(err) {
+	switch s.unique(err) {
 	case "":
 		if err == nil {
 			return nil
@@ -68,8 +68,8 @@ func (s *Store) UpdateCluster(ctx context.Context, id string, u fairway.ClusterU
 // transaction, so that of two writers none overwrites what the other one did.
 func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
 	var c fairway.Cluster
-	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		c, err = scanCluster(tx.QueryRowContext(ctx, selectOwnCluster, id))
+	err := s.write(ctx, func(tx *transaction) (err error) {
+		c, err = scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate(), id))
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("cluster", id)
 		}
@@ -153,9 +153,9 @@ func change(c *fairway.Cluster, u fairway.ClusterUpdate) {
 // DeleteCluster removes a decommissioned cluster with its inventory; its
 // updates and events stay. Anything else than decommissioned is CodeInvalid.
 func (s *Store) DeleteCluster(ctx context.Context, id string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		var status string
-		err := tx.QueryRowContext(ctx, `SELECT lifecycle_status FROM clusters WHERE id = $1`, id).Scan(&status)
+		err := tx.QueryRowContext(ctx, `SELECT lifecycle_status FROM clusters WHERE id = $1`+tx.forUpdate(), id).Scan(&status)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("cluster", id)
 		}

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/fairwayhq/fairway"
@@ -13,7 +12,10 @@ func (s *Store) AppendEvent(ctx context.Context, e *fairway.Event) error {
 	if e.At.IsZero() {
 		e.At = micro(s.now())
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
+		if err := tx.order(ctx, tx.tx); err != nil {
+			return err
+		}
 		return tx.QueryRowContext(ctx, `INSERT INTO events (at, cluster_id, rollout_id, update_id, kind, message)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq`,
 			micros(e.At), e.ClusterID, e.RolloutID, e.UpdateID, e.Kind, e.Message).Scan(&e.Seq)

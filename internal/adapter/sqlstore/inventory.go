@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/fairwayhq/fairway"
@@ -25,24 +24,19 @@ func (s *Store) Inventory(ctx context.Context, clusterID string) ([]fairway.Inve
 // SetInventory replaces the inventory of a cluster; CodeNotFound when there is
 // no such cluster.
 func (s *Store) SetInventory(ctx context.Context, clusterID string, items []fairway.InventoryItem) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM inventory WHERE cluster_id = $1`, clusterID); err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO inventory (cluster_id, position, api_version, kind, namespace, name, component, digest, departed)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`)
-		if err != nil {
-			return err
-		}
-		defer insert.Close()
 		for n, i := range items {
-			if _, err := insert.ExecContext(ctx, clusterID, n, i.Ref.APIVersion, i.Ref.Kind, i.Ref.Namespace, i.Ref.Name, i.Component, i.Digest, i.Left); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO inventory (cluster_id, position, api_version, kind, namespace, name, component, digest, departed)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, clusterID, n, i.Ref.APIVersion, i.Ref.Kind, i.Ref.Namespace, i.Ref.Name, i.Component, i.Digest, i.Left); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if missingParent(err) {
+	if s.missingParent(err) {
 		return notFound("cluster", clusterID)
 	}
 	if err != nil {

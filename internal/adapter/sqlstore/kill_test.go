@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/postgrestest"
 )
 
 func openPool(path string) (*sql.DB, error) { return sql.Open("sqlite", dsn(path, false)) }
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "child:", write(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(postgrestest.Run(m.Run))
 }
 
 // write appends events and replaces the config item "count" for ever.

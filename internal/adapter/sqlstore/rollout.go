@@ -32,13 +32,13 @@ func (s *Store) CreateRollout(ctx context.Context, o *fairway.Rollout) error {
 	if o.CreatedAt.IsZero() {
 		o.CreatedAt = micro(s.now())
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO rollouts
 			(id, channel, revision, state, reason, hint, waves, wave, soak_since, promoted_at, created_at, finished_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, rolloutValues(o)...)
 		return err
 	})
-	if unique(err) != "" {
+	if s.unique(err) != "" {
 		return fairway.Errorf(fairway.CodeConflict, "create rollout %s: a rollout with this id exists already", o.ID)
 	}
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) CreateRollout(ctx context.Context, o *fairway.Rollout) error {
 
 // SaveRollout replaces a rollout. CodeConflict when it is over.
 func (s *Store) SaveRollout(ctx context.Context, o *fairway.Rollout) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		r, err := tx.ExecContext(ctx, `UPDATE rollouts SET channel = $2, revision = $3, state = $4, reason = $5, hint = $6,
 			waves = $7, wave = $8, soak_since = $9, promoted_at = $10, created_at = $11, finished_at = $12
 			WHERE id = $1 AND state NOT IN ('done', 'superseded')`, rolloutValues(o)...)
@@ -106,7 +106,7 @@ func (s *Store) Revision(ctx context.Context, channel string) (*fairway.Revision
 
 // SaveRevision makes a revision the newest one seen on its channel.
 func (s *Store) SaveRevision(ctx context.Context, r fairway.Revision) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO revisions (channel, id, seen_at) VALUES ($1, $2, $3)
 			ON CONFLICT (channel) DO UPDATE SET id = excluded.id, seen_at = excluded.seen_at`, r.Channel, r.ID, micros(r.SeenAt))
 		return err

@@ -3,41 +3,46 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"github.com/fairwayhq/fairway"
 )
 
-//go:embed migrations
-var migrations embed.FS
-
-// Store is a fairway.Store on one SQLite file. It is safe for concurrent use;
-// one process at a time has a file open.
+// Store is a fairway.Store on one SQLite file, which one process at a time has
+// open, or on a PostgreSQL database, which many share. It is safe for
+// concurrent use.
 type Store struct {
-	path   string
+	dialect
 	now    fairway.Clock
-	writer *sql.DB // one connection: SQLite has one writer at a time anyway
-	reader *sql.DB // query_only connections, which never wait for the writer
+	writer *sql.DB // SQLite: one connection, since it has one writer at a time anyway
+	reader *sql.DB // SQLite: query_only connections, which never wait for the writer
 	lock   *os.File
 }
 
 var _ fairway.Store = (*Store)(nil)
 
-// Open opens the database file at path, makes it when it is missing, and brings
-// its schema up to date. It returns CodeUnavailable with a hint when the file
-// cannot be used: locked by another process, read-only, damaged, disk full.
-func Open(ctx context.Context, path string, now fairway.Clock) (*Store, error) {
-	path, err := filepath.Abs(path)
+// Open opens a database and brings its schema up to date: the PostgreSQL
+// database of a URL postgres://..., else the SQLite file of a path, which is
+// made when it is missing. It returns CodeUnavailable with a hint when the
+// database cannot be used: out of reach, locked by another process, read-only,
+// damaged, disk full.
+func Open(ctx context.Context, name string, now fairway.Clock) (*Store, error) {
+	if IsPostgres(name) {
+		s := &Store{now: now}
+		if err := s.openPostgres(ctx, name); err != nil {
+			if s.dialect == nil {
+				return nil, err
+			}
+			s.Close()
+			return nil, s.meaning(fmt.Errorf("open database: %w", err))
+		}
+		return s, nil
+	}
+	path, err := filepath.Abs(name)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -45,21 +50,21 @@ func Open(ctx context.Context, path string, now fairway.Clock) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, now: now, lock: lock}
-	if err := s.open(ctx); err != nil {
+	s := &Store{dialect: sqliteDialect{path}, now: now, lock: lock}
+	if err := s.openSQLite(ctx, path); err != nil {
 		s.Close()
 		return nil, s.meaning(fmt.Errorf("open database %s: %w", path, err))
 	}
 	return s, nil
 }
 
-// open connects both pools and migrates.
-func (s *Store) open(ctx context.Context) (err error) {
-	if s.writer, err = sql.Open("sqlite", dsn(s.path, false)); err != nil {
+// openSQLite connects both pools and migrates.
+func (s *Store) openSQLite(ctx context.Context, path string) (err error) {
+	if s.writer, err = sql.Open("sqlite", dsn(path, false)); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("sqlite", dsn(s.path, true)); err != nil {
+	if s.reader, err = sql.Open("sqlite", dsn(path, true)); err != nil {
 		return err
 	}
 	s.reader.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
@@ -70,25 +75,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	return s.writable(ctx)
 }
 
-// dsn returns the data source name of a pool. synchronous=FULL makes a commit
-// outlive a power cut, not just the process.
-func dsn(path string, readOnly bool) string {
-	q := url.Values{}
-	q.Set("_busy_timeout", "5000")
-	q.Set("_foreign_keys", "1")
-	q.Set("_journal_mode", "WAL")
-	q.Set("_synchronous", "FULL")
-	if readOnly {
-		q.Set("_query_only", "1")
-	} else {
-		q.Set("_txlock", "immediate")
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
-}
-
 // migrate brings the schema to the newest version.
 func (s *Store) migrate(ctx context.Context) error {
-	provider, err := provider(s.writer)
+	provider, err := s.migrations(s.writer)
 	if err != nil {
 		return err
 	}
@@ -107,19 +96,10 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// provider returns goose's runner of the migrations on a database.
-func provider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectSQLite3, db, files)
-}
-
 // writable makes the installation's id, or writes it again as it is: a database
 // that cannot be written is found out at the start and not at the first update.
 func (s *Store) writable(ctx context.Context) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('instance', $1)
 			ON CONFLICT (key) DO UPDATE SET value = meta.value`, newID(s.now()))
 		return err
@@ -149,17 +129,4 @@ func (s *Store) Close() error {
 		s.lock = nil
 	}
 	return errors.Join(errs...)
-}
-
-// write runs one transaction on the writer; an error rolls it back.
-func (s *Store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // after Commit it does nothing
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

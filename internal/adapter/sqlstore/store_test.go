@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore/storetest"
+	"github.com/fairwayhq/fairway/internal/postgrestest"
 )
 
 // openTest opens a store at a path and closes it with the test.
@@ -33,6 +34,11 @@ func openTest(t *testing.T, path string) *Store {
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	storetest.Exercise(t, func(t *testing.T) fairway.Store { return openTest(t, filepath.Join(t.TempDir(), "fairway.db")) })
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	storetest.Exercise(t, func(t *testing.T) fairway.Store { return openTest(t, postgrestest.Database(t)) })
 }
 
 func TestOpenAgain(t *testing.T) {
@@ -91,12 +97,29 @@ func TestPragmas(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	db, err := sql.Open("sqlite", dsn(filepath.Join(t.TempDir(), "m.db"), false))
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "m.db")
+		db, err := sql.Open("sqlite", dsn(path, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		exerciseMigrations(t, db, sqliteDialect{path}, sqliteSchema)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		db, err := sql.Open("pgx", postgrestest.Database(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		exerciseMigrations(t, db, postgresDialect{}, postgresSchema)
+	})
+}
+
+// exerciseMigrations walks up, down and up again and compares the schemas.
+func exerciseMigrations(t *testing.T, db *sql.DB, d dialect, schema func(t *testing.T, db *sql.DB) string) {
 	defer db.Close()
-	p, err := provider(db)
+	p, err := d.migrations(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +145,24 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-func schema(t *testing.T, db *sql.DB) string {
+// postgresSchema lists columns and indexes in the order of their names: a
+// column that was dropped and added again stands last, which means nothing.
+func postgresSchema(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), `
+		SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS line
+		FROM information_schema.columns WHERE table_schema = 'public'
+		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+		UNION ALL SELECT conrelid::regclass::text || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+		ORDER BY line`)
+	all, err := collect(rows, err, func(r row) (s string, err error) { return s, r.Scan(&s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, ";\n")
+}
+
+func sqliteSchema(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), `SELECT COALESCE(sql, name) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name`)
 	all, err := collect(rows, err, func(r row) (s string, err error) { return s, r.Scan(&s) })

@@ -12,19 +12,22 @@ import (
 
 const selectUpdate = `
 SELECT id, cluster_id, rollout_id, channel, revision, version, state, doing, waiting, since, actor, nodes_done, nodes_total,
-       evictions, evictions_refused, attempts, error, hint, blocked, created_at, started_at, finished_at FROM updates`
+       evictions, evictions_refused, attempts, error, hint, blocked, created_at, started_at, finished_at, reason, evictions_forced,
+       paused, aborting, ignore_brakes FROM updates`
 
 func scanUpdate(r row) (u fairway.Update, err error) {
 	return u, r.Scan(&u.ID, &u.ClusterID, &u.RolloutID, &u.Channel, &u.Revision, &u.Version, &u.State, &u.Doing, &u.Waiting,
 		at{&u.Since}, &u.Actor, &u.NodesDone, &u.NodesTotal, &u.Evictions, &u.EvictionsRefused, &u.Attempts, &u.Error, &u.Hint,
-		packed{&u.Blocked}, at{&u.CreatedAt}, at{&u.StartedAt}, at{&u.FinishedAt})
+		packed{&u.Blocked}, at{&u.CreatedAt}, at{&u.StartedAt}, at{&u.FinishedAt}, &u.Reason, &u.EvictionsForced,
+		&u.Paused, &u.Aborting, &u.IgnoreBrakes)
 }
 
-// updateValues are the columns of an update in the order of the statements.
+// updateValues are the columns of an update in the order of the statements, but
+// for those that SteerUpdate writes.
 func updateValues(u *fairway.Update) []any {
 	return []any{u.ID, u.ClusterID, u.RolloutID, u.Channel, u.Revision, u.Version, string(u.State), u.Doing, u.Waiting,
 		micros(u.Since), u.Actor, u.NodesDone, u.NodesTotal, u.Evictions, u.EvictionsRefused, u.Attempts, u.Error, u.Hint,
-		pack(u.Blocked), micros(u.CreatedAt), micros(u.StartedAt), micros(u.FinishedAt)}
+		pack(u.Blocked), micros(u.CreatedAt), micros(u.StartedAt), micros(u.FinishedAt), u.Reason, u.EvictionsForced}
 }
 
 // CreateUpdate stores a new update. An empty ID gets a new one, a zero
@@ -37,24 +40,25 @@ func (s *Store) CreateUpdate(ctx context.Context, u *fairway.Update) error {
 	if u.CreatedAt.IsZero() {
 		u.CreatedAt = micro(s.now())
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO updates (id, cluster_id, rollout_id, channel, revision, version, state, doing,
 			waiting, since, actor, nodes_done, nodes_total, evictions, evictions_refused, attempts, error, hint, blocked,
-			created_at, started_at, finished_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`, updateValues(u)...)
+			created_at, started_at, finished_at, reason, evictions_forced, paused, aborting, ignore_brakes)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`,
+			append(updateValues(u), u.Paused, u.Aborting, u.IgnoreBrakes)...)
 		return err
 	})
 	return s.updateError("create", u, err)
 }
 
-// SaveUpdate replaces an update. CodeConflict when it is over: a process that
-// did not notice must not bring it back.
+// SaveUpdate replaces an update, but for what SteerUpdate writes. CodeConflict
+// when it is over: a process that did not notice must not bring it back.
 func (s *Store) SaveUpdate(ctx context.Context, u *fairway.Update) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		r, err := tx.ExecContext(ctx, `UPDATE updates SET cluster_id = $2, rollout_id = $3, channel = $4, revision = $5, version = $6,
 			state = $7, doing = $8, waiting = $9, since = $10, actor = $11, nodes_done = $12, nodes_total = $13, evictions = $14,
 			evictions_refused = $15, attempts = $16, error = $17, hint = $18, blocked = $19, created_at = $20, started_at = $21,
-			finished_at = $22 WHERE id = $1 AND state IN ('pending', 'running')`, updateValues(u)...)
+			finished_at = $22, reason = $23, evictions_forced = $24 WHERE id = $1 AND state IN ('pending', 'running')`, updateValues(u)...)
 		if err := affected(r, err, "update", u.ID); err != nil {
 			return overOrMissing(ctx, tx, err, "update", "updates", u.ID)
 		}
@@ -65,7 +69,7 @@ func (s *Store) SaveUpdate(ctx context.Context, u *fairway.Update) error {
 
 // updateError says what a write of an update ran into.
 func (s *Store) updateError(verb string, u *fairway.Update, err error) error {
-	switch unique(err) {
+	switch s.unique(err) {
 	case "":
 		if err == nil {
 			return nil
@@ -143,7 +147,7 @@ func (s *Store) Steps(ctx context.Context, updateID string) ([]fairway.Step, err
 // SaveStep creates or replaces the step of that name; CodeNotFound when there
 // is no such update.
 func (s *Store) SaveStep(ctx context.Context, p *fairway.Step) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO steps (update_id, name, state, detail, started_at, finished_at)
 			VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (update_id, name) DO UPDATE SET state = excluded.state, detail = excluded.detail,
@@ -151,7 +155,7 @@ func (s *Store) SaveStep(ctx context.Context, p *fairway.Step) error {
 			p.UpdateID, string(p.Name), string(p.State), p.Detail, micros(p.StartedAt), micros(p.FinishedAt))
 		return err
 	})
-	if missingParent(err) {
+	if s.missingParent(err) {
 		return notFound("update", p.UpdateID)
 	}
 	if err != nil {

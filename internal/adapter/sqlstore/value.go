@@ -104,7 +104,7 @@ func affected(r sql.Result, err error, what, id string) error {
 
 // overOrMissing tells a row that does not exist from one whose state is final,
 // after a conditional write touched none.
-func overOrMissing(ctx context.Context, tx *sql.Tx, cause error, what, table, id string) error {
+func overOrMissing(ctx context.Context, tx *transaction, cause error, what, table, id string) error {
 	if fairway.ErrorCode(cause) != fairway.CodeNotFound {
 		return cause
 	}

@@ -76,6 +76,9 @@ func (r *run) finish(ctx context.Context) error {
 	if len(r.update.Blocked) > 0 {
 		state = fairway.UpdatePartial
 	}
+	if err := r.endWishes(ctx); err != nil {
+		return err
+	}
 	c, err := r.Store.Cluster(ctx, r.cluster.ID)
 	if err != nil {
 		return err
@@ -99,7 +102,11 @@ func (r *run) finish(ctx context.Context) error {
 				version = ready.Version(r.update.Revision)
 			}
 		}
-		c.Status = fairway.ClusterStatus{CurrentVersion: version, LastVersion: c.Status.CurrentVersion}
+		last := c.Status.CurrentVersion
+		if last == version { // a rotation
+			last = c.Status.LastVersion
+		}
+		c.Status = fairway.ClusterStatus{CurrentVersion: version, LastVersion: last}
 	} else {
 		c.Status.AddProblem(fmt.Sprintf("%d nodes cannot be rolled; first %s: %s",
 			len(r.update.Blocked), r.update.Blocked[0].Node, r.update.Blocked[0].Reason))
@@ -164,12 +171,12 @@ func (r *run) failed(ctx context.Context, err error) (time.Duration, error) {
 
 // cancel ends the update for a reason that is no failure.
 func (r *run) cancel(ctx context.Context, reason string) error {
-	r.update.State, r.update.FinishedAt, r.update.Error = fairway.UpdateCanceled, r.Now(), reason
+	r.update.State, r.update.FinishedAt, r.update.Error, r.update.Hint = fairway.UpdateCanceled, r.Now(), reason, ""
 	r.say("", "", "")
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	r.event(ctx, "update.canceled", reason)
+	r.event(ctx, "update.canceled", "update to "+short(r.update.Revision)+" canceled: "+reason)
 	return errSuperseded
 }
 

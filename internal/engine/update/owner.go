@@ -23,13 +23,22 @@ type owner struct {
 	kube   fairway.Kubernetes
 	holder string
 	now    fairway.Clock
+	// wanted says why nothing is to be written now although the lease is held; nil
+	// never says so.
+	wanted func(ctx context.Context) error
 
 	mu      sync.Mutex // guards renewed
 	renewed time.Time
 }
 
-// check returns nil while the lease is held and fresh enough for one write.
+// check returns nil while writes are wanted, and the lease is held and fresh
+// enough for one of them.
 func (o *owner) check(ctx context.Context) error {
+	if o.wanted != nil {
+		if err := o.wanted(ctx); err != nil {
+			return err
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	// A clock that was set back must not make an old lease look fresh.
@@ -77,6 +86,27 @@ func (g guardedKubernetes) Evict(ctx context.Context, p fairway.Pod) (fairway.Ev
 	return g.Kubernetes.Evict(ctx, p)
 }
 
+func (g guardedKubernetes) DeletePod(ctx context.Context, p fairway.Pod) error {
+	if err := g.owner.check(ctx); err != nil {
+		return err
+	}
+	return g.Kubernetes.DeletePod(ctx, p)
+}
+
+func (g guardedKubernetes) StartProbe(ctx context.Context, node string, probe fairway.Probe) error {
+	if err := g.owner.check(ctx); err != nil {
+		return err
+	}
+	return g.Kubernetes.StartProbe(ctx, node, probe)
+}
+
+func (g guardedKubernetes) Record(ctx context.Context, about fairway.ObjectRef, reason, message string, warning bool) error {
+	if err := g.owner.check(ctx); err != nil {
+		return err
+	}
+	return g.Kubernetes.Record(ctx, about, reason, message, warning)
+}
+
 // guardedCloud is a cluster's cloud that writes only while the lease is held.
 type guardedCloud struct {
 	fairway.Cloud
@@ -109,4 +139,18 @@ func (g guardedCloud) Protect(ctx context.Context, instanceID string, protected 
 		return err
 	}
 	return g.Cloud.Protect(ctx, instanceID, protected)
+}
+
+func (g guardedCloud) RetirePool(ctx context.Context, pool string) error {
+	if err := g.owner.check(ctx); err != nil {
+		return err
+	}
+	return g.Cloud.RetirePool(ctx, pool)
+}
+
+func (g guardedCloud) DeletePool(ctx context.Context, pool string) error {
+	if err := g.owner.check(ctx); err != nil {
+		return err
+	}
+	return g.Cloud.DeletePool(ctx, pool)
 }

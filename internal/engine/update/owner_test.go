@@ -62,12 +62,21 @@ func TestOwner(t *testing.T) {
 	if _, _, err := g.Evict(t.Context(), fairway.Pod{}); !errors.Is(err, lost) {
 		t.Errorf("evict without the lease: %v", err)
 	}
+	for what, err := range map[string]error{
+		"delete pod": g.DeletePod(t.Context(), fairway.Pod{}), "start probe": g.StartProbe(t.Context(), "n", fairway.Probe{}),
+		"record": g.Record(t.Context(), fairway.ObjectRef{}, "r", "m", true),
+	} {
+		if !errors.Is(err, lost) {
+			t.Errorf("%s without the lease: %v", what, err)
+		}
+	}
 	c := guardedCloud{nil, o}
 	if _, err := c.EnsurePool(t.Context(), fairway.PoolSpec{}); !errors.Is(err, lost) {
 		t.Errorf("ensure pool without the lease: %v", err)
 	}
 	for what, err := range map[string]error{
 		"set desired": c.SetDesired(t.Context(), "p", 1, 1), "terminate": c.Terminate(t.Context(), "i", true), "protect": c.Protect(t.Context(), "i", true),
+		"retire": c.RetirePool(t.Context(), "p"), "delete pool": c.DeletePool(t.Context(), "p"),
 	} {
 		if !errors.Is(err, lost) {
 			t.Errorf("%s without the lease: %v", what, err)

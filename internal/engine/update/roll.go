@@ -55,6 +55,9 @@ func (r *run) roll(ctx context.Context, controlPlane bool) (string, error) {
 		if err := r.checkpoint(ctx); err != nil {
 			return "", err
 		}
+		if err := r.askedFor(ctx); err != nil {
+			return "", err
+		}
 		over, next, err := x.tick(ctx)
 		if err != nil || over != "" {
 			return over, err
@@ -167,6 +170,7 @@ func (x *rolling) observe(ctx context.Context) (roll.Snapshot, error) {
 	}
 	s := roll.Snapshot{Nodes: workloads.Nodes, Pods: workloads.Pods, Budgets: workloads.Budgets, Instances: instances,
 		History: x.history}
+	x.steered(&s)
 	x.budgets, x.old = workloads.Budgets, len(outdated(groups, instances))
 	for _, g := range groups {
 		if settings, ok := x.settings[g.Pool]; ok {

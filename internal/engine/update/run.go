@@ -45,8 +45,12 @@ type run struct {
 	cloud   fairway.Cloud
 	owner   *owner
 	until   time.Time
-	begun   time.Time      // when the step under way began, over pieces of work
-	saved   fairway.Update // as last stored
+	begun   time.Time // when the step under way began, over pieces of work
+	// ending says why the update ends early; "" while it goes on. Then it only
+	// takes back what it began.
+	ending  string
+	rotated map[string]bool // nodes that were asked to be rotated, by this piece of work
+	saved   fairway.Update  // as last stored
 	savedAt time.Time
 }
 
@@ -69,8 +73,11 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 		return busyAgain, nil
 	}
 	defer u.busy.Delete(up.ClusterID)
-	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece),
+	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece), rotated: map[string]bool{},
 		log: u.Log.With("cluster", up.ClusterID, "update", up.ID)}
+	if r.said() == errPaused {
+		return r.rest(ctx)
+	}
 	// A piece that hangs is cut off and counts as failed, while the end of the
 	// process (ctx) does not.
 	piece, cancel := context.WithTimeout(ctx, u.Piece+moreTime)
@@ -81,12 +88,16 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 			u.forget(up.ID)
 		}
 	}()
-	err = r.steps(piece)
+	if err = r.steps(piece); errors.Is(err, errEnding) {
+		err = r.undo(piece)
+	}
 	switch {
 	case err == nil:
 		return done, r.finish(ctx)
 	case errors.Is(err, errSuperseded):
 		return done, r.release(ctx)
+	case errors.Is(err, errPaused):
+		return r.rest(ctx)
 	case errors.Is(err, errAgain):
 		return 0, r.save(ctx)
 	case ctx.Err() != nil:
@@ -135,11 +146,11 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	r.cluster = c
+	if r.ends(c) {
+		return r.startUndo(ctx)
+	}
 	if want := fairway.ParseVersion(r.update.Version).Hash; want != c.Hash() {
 		return r.cancel(ctx, "the registry entry of the cluster changed; the next update takes it into account")
-	}
-	if reason, blocked := c.IsBlocked(); blocked {
-		return r.cancel(ctx, "updates of the cluster are blocked: "+reason)
 	}
 	if r.update.State == fairway.UpdatePending {
 		r.update.State, r.update.StartedAt = fairway.UpdateRunning, r.Now()
@@ -155,17 +166,23 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 	}
-	kube, cloud, err := r.connect(ctx, c)
+	return r.take(ctx)
+}
+
+// take connects to the cluster and makes this manager the one that writes to it.
+func (r *run) take(ctx context.Context) error {
+	kube, cloud, err := r.connect(ctx, r.cluster)
 	if err != nil {
 		return err
 	}
-	r.owner = &owner{kube: kube, holder: r.Holder, now: r.Now}
+	r.owner = &owner{kube: kube, holder: r.Holder, now: r.Now, wanted: r.wanted}
 	r.kube, r.cloud = guardedKubernetes{kube, r.owner}, guardedCloud{cloud, r.owner}
 	return r.owner.check(ctx)
 }
 
 // checkpoint is passed between any two things that an update does: it ends a
-// piece of work whose time is up and an update that was cancelled meanwhile.
+// piece of work whose time is up or that a person paused, and an update that
+// was cancelled meanwhile or shall end early.
 func (r *run) checkpoint(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -178,12 +195,16 @@ func (r *run) checkpoint(ctx context.Context) error {
 		r.update.State = stored.State
 		return errSuperseded
 	}
+	r.update.Paused, r.update.Aborting, r.update.IgnoreBrakes = stored.Paused, stored.Aborting, stored.IgnoreBrakes
 	c, err := r.Store.Cluster(ctx, r.update.ClusterID)
 	if err != nil {
 		return err
 	}
-	if reason, blocked := c.IsBlocked(); blocked {
-		return r.cancel(ctx, "updates of the cluster were blocked: "+reason)
+	if r.ends(c) {
+		return errEnding
+	}
+	if err := r.said(); err != nil {
+		return err
 	}
 	if r.Now().After(r.until) {
 		return errAgain
@@ -207,11 +228,16 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 	}
 	detail, err := r.do(ctx, name)
 	if err != nil {
-		if !errors.Is(err, errAgain) && !errors.Is(err, errSuperseded) && ctx.Err() == nil {
-			step.State, step.Detail, step.FinishedAt = fairway.StepFailed, err.Error(), r.Now()
+		switch {
+		case errors.Is(err, errPaused):
+			// What the step waits for has its whole time again when it goes on.
+			step.StartedAt = time.Time{}
 			return errors.Join(err, r.Store.SaveStep(ctx, &step))
+		case errors.Is(err, errAgain), errors.Is(err, errSuperseded), errors.Is(err, errEnding), ctx.Err() != nil:
+			return err
 		}
-		return err
+		step.State, step.Detail, step.FinishedAt = fairway.StepFailed, err.Error(), r.Now()
+		return errors.Join(err, r.Store.SaveStep(ctx, &step))
 	}
 	if name != fairway.StepRender { // which every piece of work begins with
 		r.update.Attempts, r.update.Error, r.update.Hint = 0, "", ""

@@ -1,17 +1,12 @@
 package render
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"text/template"
 
 	"github.com/fairwayhq/fairway"
-)
-
-// Limits of what one template may make, far above what any real one needs.
-const (
-	maxFileOutput = 16 << 20 // bytes of one rendered file
-	maxRepeat     = 4 << 20  // bytes that one call of indent or indexedList may make
 )
 
 // data is the root object of a template (contract 3.1).
@@ -28,24 +23,45 @@ type job struct {
 	data data
 	// hash answers manifestHash; nil where there are no siblings.
 	hash func(name string) (string, error)
+	// noInstances says that the functions about instance types fail (contract 4.7).
+	noInstances bool
 }
 
 // engine evaluates templates. It is used by one goroutine at a time.
 type engine struct {
-	funcs template.FuncMap
+	ctx     context.Context
+	funcs   template.FuncMap
+	secrets *secrets
+	// spent is that of the file in hand; written is what all files made so far.
+	spent   spent
+	written int
+	// bare says that the file in hand may not ask for instance types.
+	bare bool
 }
 
-func newEngine(provider string) *engine { return &engine{funcs: functions(provider)} }
+// newEngine returns an engine whose functions ask the look-ups.
+func newEngine(ctx context.Context, answers *answers) *engine {
+	e := &engine{ctx: ctx, secrets: &secrets{}}
+	e.funcs = e.guarded(functions(answers, func() bool { return e.bare }))
+	return e
+}
 
 // parse reads a template; the error names file, line and action.
 func (e *engine) parse(j job) (*template.Template, error) {
+	if len(j.text) > maxFileSize {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "%s: the template has more than %d MiB", j.file, maxFileSize>>20)
+	}
 	hash := j.hash
 	if hash == nil {
 		hash = func(name string) (string, error) { return "", errNoTemplate(name) }
 	}
+	own := template.FuncMap{"manifestHash": hash, tickName: e.tick}
 	// A set of its own per file: a define is visible only in its own file.
-	t, err := template.New(j.file).Option("missingkey=error").Funcs(e.funcs).Funcs(template.FuncMap{"manifestHash": hash}).Parse(j.text)
+	t, err := template.New(j.file).Option("missingkey=error").Funcs(e.funcs).Funcs(own).Parse(j.text)
 	if err != nil {
+		return nil, e.parseError(j, err)
+	}
+	if err := countTicks(t); err != nil {
 		return nil, e.parseError(j, err)
 	}
 	return t, nil
@@ -53,19 +69,34 @@ func (e *engine) parse(j job) (*template.Template, error) {
 
 // render parses and executes; there is no output beside an error.
 func (e *engine) render(j job) (string, error) {
+	if e.ctx.Err() != nil {
+		return "", stopped(e.ctx)
+	}
 	t, err := e.parse(j)
 	if err != nil {
 		return "", err
 	}
-	out := &bounded{left: maxFileOutput}
-	if err := t.Execute(out, j.data); err != nil {
+	outer, bare := e.spent, e.bare
+	e.spent, e.bare = spent{}, j.noInstances
+	defer func() { e.spent, e.bare = outer, bare }()
+	out := &bounded{left: min(maxFileOutput, maxOutput-e.written)}
+	err = t.Execute(out, j.data)
+	e.written += out.b.Len()
+	if err != nil {
 		if errors.Is(err, errTooLarge) {
-			return "", fairway.Errorf(fairway.CodeInvalid, "%s: the template makes more than %d MiB of text", j.file, maxFileOutput>>20).
-				WithHint("look for a range over something unexpectedly long")
+			return "", e.tooLarge(j)
 		}
 		return "", e.execError(j, err)
 	}
 	return out.b.String(), nil
+}
+
+func (e *engine) tooLarge(j job) error {
+	if e.written >= maxOutput-maxFileOutput {
+		return fairway.Errorf(fairway.CodeInvalid, "%s: all templates together make more than %d MiB of text", j.file, maxOutput>>20)
+	}
+	return fairway.Errorf(fairway.CodeInvalid, "%s: the template makes more than %d MiB of text", j.file, maxFileOutput>>20).
+		WithHint("look for a range over something unexpectedly long")
 }
 
 // bounded is a writer that refuses to grow without end.

@@ -46,6 +46,10 @@ func (e *engine) parseError(j job, err error) error {
 // existing name. text/template's text is
 // "template: FILE:LINE:COLUMN: executing NAME at <NODE>: what".
 func (e *engine) execError(j job, err error) error {
+	inner, known := errors.AsType[*fairway.Error](err)
+	if known && (strings.Contains(err.Error(), "error calling "+tickName+":") || inner.Code == fairway.CodeUnavailable) {
+		return fairway.Errorf(inner.Code, "%s: %w", j.file, inner).WithHint("%s", inner.Hint)
+	}
 	line, column, what := position(j.file, err.Error())
 	if m := executing.FindStringSubmatch(what); m != nil {
 		what = m[1]
@@ -55,7 +59,7 @@ func (e *engine) execError(j job, err error) error {
 	if m := callingError.FindStringSubmatch(what); m != nil {
 		what = m[1] + ": " + m[2]
 	}
-	if inner, ok := errors.AsType[*fairway.Error](err); ok && hint == "" {
+	if known && hint == "" {
 		hint = inner.Hint
 	}
 	return fairway.Errorf(fairway.CodeInvalid, "%s:%d: %s: %s", j.file, line, action, what).WithHint("%s", hint)

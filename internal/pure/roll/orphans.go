@@ -64,6 +64,8 @@ func without(marks []string) fairway.NodeMarks {
 			m.ExcludeLB = new(false)
 		case fairway.MarkQuarantine:
 			m.Quarantine = new("")
+		case fairway.MarkRotate:
+			m.Rotate = new("")
 		}
 	}
 	return m

@@ -134,6 +134,10 @@ type Snapshot struct {
 type Pool struct {
 	Group    fairway.Group
 	Settings Settings
+	// Remove says that the pool is to go: all its nodes are outdated, none is
+	// replaced, and the group shrinks with each of them. The roll of the pool is
+	// done when no instance is left.
+	Remove bool
 }
 
 // Action is one thing to do. The actions of a decision belong to different

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
@@ -25,7 +26,7 @@ func (c *Cluster) simulate(ctx context.Context, opts Options, service *nodegroup
 	}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim))
 	volumes := csi.New(client, factory, opts.Settings.Volumes(), opts.Logger)
-	machines := machine.New(service, client, factory, opts.Settings.Region, stamp.Kubernetes, opts.Logger)
+	machines := machine.New(service, client, factory, opts.Settings.Region, stamp.Kubernetes, time.Duration(opts.Settings.Volume.Register), opts.Logger)
 	kubelets, err := kubelet.New(client, factory, opts.Settings.Pods(), opts.Logger)
 	if err != nil {
 		return err

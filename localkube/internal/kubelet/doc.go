@@ -15,6 +15,9 @@ const (
 	RunningValue = "running"
 	// NeverReadyAnnotation set to "true" keeps a Pod or a Node NotReady.
 	NeverReadyAnnotation = "localkube.fairway.dev/never-ready"
+	// BrokenPodsAnnotation on a Node is the kind of owner whose pods never
+	// become ready there, "Pod" for pods without an owner, "all" for all.
+	BrokenPodsAnnotation = "localkube.fairway.dev/broken-pods"
 	// VolumesAnnotation set to "attached" tells kwok to start the Pod.
 	VolumesAnnotation = "localkube.fairway.dev/volumes"
 	// RunForAnnotation is how long a Pod runs before it succeeds.

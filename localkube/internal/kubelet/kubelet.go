@@ -38,7 +38,7 @@ func New(client kubernetes.Interface, factory informers.SharedInformerFactory, s
 		NodePlayStageParallelism:     2,
 		PodsOnNodeSyncParallelism:    1,
 		CIDR:                         podNetwork.String(),
-		FuncMap:                      gotpl.FuncMap{"AllocatePodIP": ips.pod, "HostIP": ips.host},
+		FuncMap:                      gotpl.FuncMap{"AllocatePodIP": ips.pod, "HostIP": ips.host, "BreaksPods": breaksPods(factory)},
 		// Leases are renewed by this package. kwok's own renewer makes pods
 		// read-only until a lease is seen, and forgets the pods of a
 		// DaemonSet that were bound a moment earlier.

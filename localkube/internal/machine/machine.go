@@ -56,6 +56,10 @@ type Machines struct {
 	version string
 	log     *slog.Logger
 	kick    chan struct{}
+	// driverDelay is how long after its Node a machine's storage driver
+	// registers; drivers are the Nodes whose has, used by Run alone.
+	driverDelay time.Duration
+	drivers     map[string]bool
 
 	mu sync.Mutex
 	// dark are the Nodes whose machine runs nothing; guarded by mu.
@@ -63,8 +67,9 @@ type Machines struct {
 }
 
 // New prepares Machines; the informers it asks factory for must be started
-// and synced before Run. version is the kubelets'.
-func New(cloud Cloud, client kubernetes.Interface, factory informers.SharedInformerFactory, region, version string, log *slog.Logger) *Machines {
+// and synced before Run. version is the kubelets', driverDelay how long after
+// its Node a machine's storage driver registers.
+func New(cloud Cloud, client kubernetes.Interface, factory informers.SharedInformerFactory, region, version string, driverDelay time.Duration, log *slog.Logger) *Machines {
 	m := &Machines{
 		cloud:   cloud,
 		client:  client,
@@ -75,6 +80,9 @@ func New(cloud Cloud, client kubernetes.Interface, factory informers.SharedInfor
 		log:     log,
 		kick:    make(chan struct{}, 1),
 		dark:    map[string]bool{},
+
+		driverDelay: driverDelay,
+		drivers:     map[string]bool{},
 	}
 	factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { m.look(obj.(*corev1.Pod)) },
@@ -126,8 +134,12 @@ func (m *Machines) pass(ctx context.Context) (wait time.Duration, err error) {
 	var errs []error
 	for _, machine := range machines {
 		known[machine.NodeName] = true
-		if err := m.follow(ctx, machine); err != nil {
+		again, err := m.follow(ctx, machine)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("instance %s: %w", machine.ID, err))
+		}
+		if again > 0 {
+			wait = min(wait, again)
 		}
 	}
 	nodes, err := m.nodes.List(labels.Everything())
@@ -146,21 +158,26 @@ func (m *Machines) pass(ctx context.Context) (wait time.Duration, err error) {
 	return wait, errors.Join(errs...)
 }
 
-func (m *Machines) follow(ctx context.Context, machine nodegroup.Machine) error {
+// follow brings one machine's Node in line and returns when to look again; zero
+// is when anything changes.
+func (m *Machines) follow(ctx context.Context, machine nodegroup.Machine) (again time.Duration, err error) {
 	switch machine.Power {
 	case nodegroup.PowerOn:
-		if machine.Registered {
-			return nil
+		if !machine.Registered {
+			if err := m.register(ctx, machine); err != nil {
+				return 0, err
+			}
 		}
-		return m.register(ctx, machine)
+		return m.registerDriver(ctx, machine)
 	case nodegroup.PowerOff:
 		m.darken(machine.NodeName, true)
-		return m.switchOff(ctx, machine)
+		return 0, m.switchOff(ctx, machine)
 	case nodegroup.PowerGone:
 		m.darken(machine.NodeName, false)
-		return m.remove(ctx, machine.NodeName)
+		delete(m.drivers, machine.NodeName)
+		return 0, m.remove(ctx, machine.NodeName)
 	}
-	return nil
+	return 0, nil
 }
 
 func (m *Machines) darken(node string, dark bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -16,7 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/localkube/internal/nodegroup"
 )
 
-// register makes the Node and its CSINode, once in the machine's life.
+// register makes the Node, once in the machine's life.
 func (m *Machines) register(ctx context.Context, machine nodegroup.Machine) error {
 	node, err := m.node(machine)
 	if err != nil {
@@ -29,15 +30,35 @@ func (m *Machines) register(ctx context.Context, machine nodegroup.Machine) erro
 	if err != nil {
 		return fmt.Errorf("register node: %w", err)
 	}
-	_, err = m.client.StorageV1().CSINodes().Create(ctx, csiNode(made), metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("register CSI driver on node: %w", err)
-	}
 	if err := m.cloud.NodeRegistered(machine.ID); err != nil {
 		return err
 	}
 	m.log.Info("node registered", "node", made.Name, "group", machine.Group, "zone", machine.Zone)
 	return nil
+}
+
+// registerDriver makes the CSINode of a machine that has its Node, and returns
+// how long that is to be waited for. A machine whose driver is known to be
+// registered costs nothing.
+func (m *Machines) registerDriver(ctx context.Context, machine nodegroup.Machine) (time.Duration, error) {
+	if machine.NoDriver || m.drivers[machine.NodeName] {
+		return 0, nil
+	}
+	if wait := time.Until(machine.RegisterAt.Add(m.driverDelay)); wait > 0 {
+		return wait, nil
+	}
+	node, err := m.client.CoreV1().Nodes().Get(ctx, machine.NodeName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return 0, nil // someone deleted it
+	}
+	if err == nil {
+		_, err = m.client.StorageV1().CSINodes().Create(ctx, csiNode(node), metav1.CreateOptions{})
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return 0, fmt.Errorf("register CSI driver on node: %w", err)
+	}
+	m.drivers[machine.NodeName] = true
+	return 0, nil
 }
 
 func (m *Machines) node(machine nodegroup.Machine) (*corev1.Node, error) {
@@ -72,6 +93,9 @@ func (m *Machines) node(machine nodegroup.Machine) (*corev1.Node, error) {
 	}
 	if machine.NeverReady {
 		node.Annotations[kubelet.NeverReadyAnnotation] = "true"
+	}
+	if machine.BrokenPods != "" {
+		node.Annotations[kubelet.BrokenPodsAnnotation] = machine.BrokenPods
 	}
 	for _, t := range machine.Taints {
 		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})

@@ -1,6 +1,7 @@
 package nodegroup
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -17,6 +18,17 @@ type Faults struct {
 	// SlowBootNext launches take SlowBootExtra longer.
 	SlowBootNext  int      `json:"slow_boot_next"`
 	SlowBootExtra Duration `json:"slow_boot_extra"`
+	// NoDriverNext launches get a Node on which no storage driver registers.
+	NoDriverNext int `json:"no_driver_next"`
+	// BrokenPodsNext launches get a Node on which pods whose owner is of the
+	// kind BrokenPods never become ready; "" means all pods, "Pod" those
+	// without an owner.
+	BrokenPodsNext int    `json:"broken_pods_next"`
+	BrokenPods     string `json:"broken_pods"`
+	// UnhealthyNext launches are never healthy for the load balancer of their
+	// group, Unhealthy names instances that are not for now.
+	UnhealthyNext int      `json:"unhealthy_next"`
+	Unhealthy     []string `json:"unhealthy"`
 	// Vanish names instances that are gone at once, without notice. It is an
 	// order, not a state: it reads back empty.
 	Vanish []string `json:"vanish"`
@@ -31,6 +43,9 @@ type Faults struct {
 	ErrorSeed int64   `json:"error_seed"`
 }
 
+// BrokenAll is the record's BrokenPods for all pods.
+const BrokenAll = "all"
+
 // take uses up the fault that hits this launch, if any: one at most, in the
 // order of the fields.
 func (f *Faults) take(r *record) (extra time.Duration) {
@@ -44,6 +59,15 @@ func (f *Faults) take(r *record) (extra time.Duration) {
 	case f.SlowBootNext > 0:
 		f.SlowBootNext--
 		return time.Duration(f.SlowBootExtra)
+	case f.NoDriverNext > 0:
+		f.NoDriverNext--
+		r.NoDriver = true
+	case f.BrokenPodsNext > 0:
+		f.BrokenPodsNext--
+		r.BrokenPods = cmp.Or(f.BrokenPods, BrokenAll)
+	case f.UnhealthyNext > 0:
+		f.UnhealthyNext--
+		r.Unhealthy = true
 	}
 	return 0
 }
@@ -58,6 +82,7 @@ func (s *Service) Faults() Faults {
 func (f Faults) copy() Faults {
 	f.Vanish = []string{}
 	f.RefuseZones = append([]string{}, f.RefuseZones...)
+	f.Unhealthy = append([]string{}, f.Unhealthy...)
 	return f
 }
 
@@ -82,7 +107,7 @@ func (s *Service) SetFaults(f Faults) (Faults, error) {
 }
 
 func (s *Service) validFaults(f Faults) error {
-	if f.NeverRegisterNext < 0 || f.NeverReadyNext < 0 || f.SlowBootNext < 0 || f.SlowBootExtra < 0 || f.ThrottlePerSecond < 0 || f.Quota != nil && *f.Quota < 0 {
+	if min(f.NeverRegisterNext, f.NeverReadyNext, f.SlowBootNext, f.NoDriverNext, f.BrokenPodsNext, f.UnhealthyNext) < 0 || f.SlowBootExtra < 0 || f.ThrottlePerSecond < 0 || f.Quota != nil && *f.Quota < 0 {
 		return errorf(CodeInvalid, "faults: numbers must not be negative")
 	}
 	if f.ErrorRate < 0 || f.ErrorRate > 1 {
@@ -96,6 +121,11 @@ func (s *Service) validFaults(f Faults) error {
 	for _, id := range f.Vanish {
 		if _, ok := s.state.Instances[id]; !ok {
 			return errorf(CodeNotFound, "faults: instance %q of vanish does not exist", id)
+		}
+	}
+	for _, id := range f.Unhealthy {
+		if _, ok := s.state.Instances[id]; !ok {
+			return errorf(CodeNotFound, "faults: instance %q of unhealthy does not exist", id)
 		}
 	}
 	return nil

@@ -17,7 +17,10 @@ type Group struct {
 	LaunchTemplate TemplateRef       `json:"launch_template"`
 	Labels         map[string]string `json:"labels"`
 	Tags           map[string]string `json:"tags"`
-	Activities     []Activity        `json:"activities"`
+	// TargetHealth is how long after it came into service an instance counts
+	// as healthy for the group's load balancer; nil means that there is none.
+	TargetHealth *Duration  `json:"target_health,omitempty"`
+	Activities   []Activity `json:"activities"`
 }
 
 // GroupUpdate is the body of a PUT; absent fields are left alone, or take
@@ -30,6 +33,7 @@ type GroupUpdate struct {
 	LaunchTemplate *TemplateRef       `json:"launch_template,omitempty"`
 	Labels         *map[string]string `json:"labels,omitempty"`
 	Tags           *map[string]string `json:"tags,omitempty"`
+	TargetHealth   *Duration          `json:"target_health,omitempty"`
 }
 
 // ActivityKind says what a group did.
@@ -151,6 +155,9 @@ func (u GroupUpdate) apply(g *Group, exists bool) {
 	}
 	if u.Tags != nil {
 		g.Tags = nonNil(*u.Tags)
+	}
+	if u.TargetHealth != nil {
+		g.TargetHealth = u.TargetHealth
 	}
 }
 

@@ -36,7 +36,22 @@ type Instance struct {
 	LaunchedAt     time.Time   `json:"launched_at,omitzero"`
 	InServiceAt    time.Time   `json:"in_service_at,omitzero"`
 	TerminatedAt   time.Time   `json:"terminated_at,omitzero"`
+	Spot           bool        `json:"spot,omitempty"`
+	// TargetHealth is what the group's load balancer says; "" without one. It
+	// is shown by lists of instances.
+	TargetHealth TargetHealth `json:"target_health,omitempty"`
 }
+
+// TargetHealth is what a load balancer says about an instance.
+type TargetHealth string
+
+// What a load balancer says.
+const (
+	TargetInitial   TargetHealth = "initial"
+	TargetHealthy   TargetHealth = "healthy"
+	TargetUnhealthy TargetHealth = "unhealthy"
+	TargetDraining  TargetHealth = "draining"
+)
 
 // record is an instance with what will happen to it.
 type record struct {
@@ -55,6 +70,13 @@ type record struct {
 	// Node again when someone deletes it.
 	Registered bool `json:"registered,omitempty"`
 	NeverReady bool `json:"never_ready,omitempty"`
+	// NoDriver says that no storage driver registers on the node.
+	NoDriver bool `json:"no_driver,omitempty"`
+	// BrokenPods is the kind of owner whose pods never become ready on the
+	// node, BrokenAll for all pods; "" for none.
+	BrokenPods string `json:"broken_pods,omitempty"`
+	// Unhealthy says that the load balancer never counts it as healthy.
+	Unhealthy bool `json:"unhealthy,omitempty"`
 	// neverRegisters matters during the launch only.
 	neverRegisters bool
 	// Labels of the group when the instance was launched.
@@ -77,10 +99,28 @@ func (s *Service) Instances(f InstanceFilter) []Instance {
 	out := []Instance{}
 	for _, r := range s.records() {
 		if (f.Group == "" || r.Group == f.Group) && (f.State == "" || r.State == f.State) {
-			out = append(out, r.Instance)
+			i := r.Instance
+			i.TargetHealth = s.targetHealth(r, time.Now())
+			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// targetHealth is what the load balancer of the instance's group says.
+func (s *Service) targetHealth(r *record, now time.Time) TargetHealth {
+	g := s.state.Groups[r.Group]
+	switch {
+	case g == nil || g.TargetHealth == nil || r.State == StateTerminated:
+		return ""
+	case r.State == StateTerminating:
+		return TargetDraining
+	case r.State == StatePending || now.Before(r.InServiceAt.Add(time.Duration(*g.TargetHealth))):
+		return TargetInitial
+	case r.Unhealthy || !r.DetectAt.IsZero() || slices.Contains(s.state.Faults.Unhealthy, r.ID):
+		return TargetUnhealthy
+	}
+	return TargetHealthy
 }
 
 func (s *Service) records() []*record {

@@ -29,6 +29,8 @@ type Machine struct {
 	Launch     uint64
 	Registered bool
 	NeverReady bool
+	NoDriver   bool
+	BrokenPods string
 	RegisterAt time.Time
 	Labels     map[string]string
 	Taints     []Taint
@@ -55,7 +57,7 @@ func (s *Service) machine(r *record, now time.Time) Machine {
 	t := s.template(r.LaunchTemplate)
 	return Machine{
 		Instance: r.Instance, Power: r.power(now), Notice: r.DetectAt.IsZero(), Launch: r.Launch,
-		Registered: r.Registered, NeverReady: r.NeverReady, RegisterAt: r.RegisterAt,
+		Registered: r.Registered, NeverReady: r.NeverReady, NoDriver: r.NoDriver, BrokenPods: r.BrokenPods, RegisterAt: r.RegisterAt,
 		Labels: maps.Clone(r.Labels), Taints: t.Taints, Capacity: t.Capacity,
 	}
 }

@@ -118,6 +118,7 @@ func (s *Service) launch(g *Group, zone string, now time.Time) {
 			ID: id, Group: g.Name, Zone: zone, LaunchTemplate: g.LaunchTemplate,
 			Image: t.Image, InstanceType: t.InstanceType, State: StatePending,
 			NodeName: id, ProviderID: "localkube:///" + zone + "/" + id, LaunchedAt: now.UTC(),
+			Spot: t.Spot,
 		},
 		Launch: k,
 		Labels: labels,

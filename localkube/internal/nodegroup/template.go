@@ -21,6 +21,9 @@ type TemplateContent struct {
 	Labels       map[string]string `json:"labels"`
 	Taints       []Taint           `json:"taints"`
 	Capacity     Capacity          `json:"capacity"`
+	// Spot instances are sold by what is left over; here only their name is
+	// different.
+	Spot bool `json:"spot,omitempty"`
 }
 
 // Taint as Kubernetes knows it.

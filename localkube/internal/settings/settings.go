@@ -54,6 +54,8 @@ type Volume struct {
 	Attach    nodegroup.Duration `json:"attach"`
 	Detach    nodegroup.Duration `json:"detach"`
 	Provision nodegroup.Duration `json:"provision"`
+	// Register is how long after its Node a machine's storage driver registers.
+	Register nodegroup.Duration `json:"register"`
 }
 
 // Template is a launch template to begin with.

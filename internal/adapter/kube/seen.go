@@ -1,0 +1,193 @@
+package kube
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// seen is what was read of a cluster. Only what Workloads needs is kept of
+// each object, in the form in which it is needed: the objects of a large
+// cluster are ten times as big.
+type seen struct {
+	nodes       items[seenNode]
+	pods        items[seenPod]
+	budgets     items[seenBudget]
+	volumes     items[seenVolume]
+	claims      items[string] // the name of the volume that is bound, "" for none
+	attachments items[seenAttachment]
+	csiNodes    items[[]string] // the drivers that registered, in order
+	daemonSets  items[*appsv1.DaemonSet]
+}
+
+// items are the objects of one kind by namespace/name, or name.
+type items[T any] map[string]item[T]
+
+// item is an object and the resource version it was read at.
+type item[T any] struct {
+	version string
+	value   T
+}
+
+// inOrder returns the objects by name, so that equal clusters give equal answers.
+func (i items[T]) inOrder() []item[T] {
+	out := make([]item[T], 0, len(i))
+	for _, k := range slices.Sorted(maps.Keys(i)) {
+		out = append(out, i[k])
+	}
+	return out
+}
+
+type seenNode struct {
+	node fairway.Node
+	// attached are the volumes of its status.
+	attached []string
+	// placing is the node as the DaemonSet controller looks at it.
+	placing corev1.Node
+}
+
+type seenPod struct {
+	pod fairway.Pod
+	// claims are its volume claims, as namespace/name.
+	claims []string
+}
+
+type seenBudget struct {
+	budget   fairway.Budget
+	selector string // for comparing
+	matches  labels.Selector
+}
+
+type seenVolume struct {
+	// name is how the attach controller calls it; "" for other than CSI volumes.
+	name string
+	// zone is the only one that its node affinity allows; "" for none.
+	zone string
+}
+
+type seenAttachment struct {
+	node string
+	// volume is the name of the PersistentVolume; "" for an inline volume.
+	volume string
+	// name is what the volume is called when no PersistentVolume tells.
+	name string
+}
+
+func seeNode(n *corev1.Node) seenNode {
+	s := seenNode{node: node(n), placing: corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: n.Labels}, Spec: corev1.NodeSpec{Taints: n.Spec.Taints}}}
+	for _, v := range n.Status.VolumesAttached {
+		s.attached = append(s.attached, string(v.Name))
+	}
+	return s
+}
+
+func seePod(p *corev1.Pod) seenPod { return seenPod{pod: pod(p), claims: claimsOf(p)} }
+
+func seeBudget(b *policyv1.PodDisruptionBudget) seenBudget {
+	selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+	if err != nil {
+		selector = labels.Nothing()
+	}
+	return seenBudget{budget: budget(b), selector: selector.String(), matches: selector}
+}
+
+func seeVolume(v *corev1.PersistentVolume) seenVolume {
+	s := seenVolume{zone: zoneOfVolume(v)}
+	if csi := v.Spec.CSI; csi != nil {
+		s.name = csiName(csi.Driver, csi.VolumeHandle)
+	}
+	return s
+}
+
+func seeClaim(c *corev1.PersistentVolumeClaim) string {
+	if c.Status.Phase != corev1.ClaimBound {
+		return ""
+	}
+	return c.Spec.VolumeName
+}
+
+func seeAttachment(a *storagev1.VolumeAttachment) seenAttachment {
+	s := seenAttachment{node: a.Spec.NodeName, name: "attachment/" + a.Name}
+	if name := a.Spec.Source.PersistentVolumeName; name != nil {
+		s.volume = *name
+	}
+	if inline := a.Spec.Source.InlineVolumeSpec; inline != nil && inline.CSI != nil {
+		s.name = csiName(inline.CSI.Driver, inline.CSI.VolumeHandle)
+	}
+	return s
+}
+
+func seeCSINode(n *storagev1.CSINode) []string {
+	var drivers []string
+	for _, d := range n.Spec.Drivers {
+		drivers = append(drivers, d.Name)
+	}
+	slices.Sort(drivers)
+	return drivers
+}
+
+// seeDaemonSet keeps what decides where the pods of a critical DaemonSet
+// stand, and nothing of others.
+func seeDaemonSet(d *appsv1.DaemonSet) *appsv1.DaemonSet {
+	spec := &d.Spec.Template.Spec
+	if !isCritical(spec.PriorityClassName) || d.DeletionTimestamp != nil {
+		return nil
+	}
+	kept := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name}}
+	kept.Spec.Template.Spec = corev1.PodSpec{PriorityClassName: spec.PriorityClassName, NodeName: spec.NodeName,
+		NodeSelector: spec.NodeSelector, Affinity: spec.Affinity, Tolerations: spec.Tolerations, HostNetwork: spec.HostNetwork}
+	return kept
+}
+
+// workloads puts together what was read. The maps and slices inside nodes and
+// pods are those that were read: whoever gets them must not change them.
+func (s *seen) workloads() *fairway.Workloads {
+	attached, zoneOf := s.attachedByNode(), s.zoneByClaim()
+	w := &fairway.Workloads{
+		Nodes:   make([]fairway.Node, 0, len(s.nodes)),
+		Pods:    make([]fairway.Pod, 0, len(s.pods)),
+		Budgets: make([]fairway.Budget, 0, len(s.budgets)),
+	}
+	var placing []*corev1.Node
+	for _, i := range s.nodes.inOrder() {
+		n := i.value.node
+		n.VolumesAttached = len(attached[n.Name])
+		n.CSIDrivers = s.csiNodes[n.Name].value
+		w.Nodes = append(w.Nodes, n)
+		placing = append(placing, &i.value.placing)
+	}
+	for _, i := range s.daemonSets.inOrder() {
+		if i.value != nil {
+			w.DaemonSets = append(w.DaemonSets, daemonSet(i.value, placing))
+		}
+	}
+	byNamespace := map[string][]int{}
+	for _, i := range s.pods.inOrder() {
+		p := i.value.pod
+		for _, claim := range i.value.claims {
+			p.VolumeZone = cmp.Or(p.VolumeZone, zoneOf[claim])
+		}
+		byNamespace[p.Namespace] = append(byNamespace[p.Namespace], len(w.Pods))
+		w.Pods = append(w.Pods, p)
+	}
+	for _, i := range s.budgets.inOrder() {
+		b := i.value.budget
+		for _, p := range byNamespace[b.Namespace] {
+			if i.value.matches.Matches(labels.Set(w.Pods[p].Labels)) {
+				b.PodUIDs = append(b.PodUIDs, w.Pods[p].UID)
+			}
+		}
+		w.Budgets = append(w.Budgets, b)
+	}
+	return w
+}

@@ -1,0 +1,157 @@
+package update
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// Nodes returns the nodes of a cluster that belong to a node pool, by name.
+func (u *Updater) Nodes(ctx context.Context, clusterID string) ([]fairway.RotationNode, error) {
+	c, err := u.Store.Cluster(ctx, clusterID)
+	if err != nil {
+		return nil, err
+	}
+	kube, cloud, err := u.connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	workloads, err := kube.Workloads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	instances, err := cloud.Instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pool := map[string]string{} // by node name and by provider id
+	for _, i := range instances {
+		if i.NodeName != "" {
+			pool[i.NodeName] = i.Pool
+		}
+		if i.ProviderID != "" {
+			pool[i.ProviderID] = i.Pool
+		}
+	}
+	nodes := []fairway.RotationNode{}
+	for _, n := range workloads.Nodes {
+		in := pool[n.Name]
+		if in == "" {
+			in = pool[n.ProviderID]
+		}
+		if in != "" {
+			nodes = append(nodes, fairway.RotationNode{Node: n.Name, Pool: in, CreatedAt: n.CreatedAt})
+		}
+	}
+	slices.SortFunc(nodes, func(a, b fairway.RotationNode) int { return strings.Compare(a.Node, b.Node) })
+	return nodes, nil
+}
+
+// TooOld says in a sentence which nodes of a cluster are older than config item
+// node_max_age allows, at the version that the cluster has; "" when none are, or
+// the item is not set.
+func (u *Updater) TooOld(ctx context.Context, clusterID string) (string, error) {
+	c, err := u.Store.Cluster(ctx, clusterID)
+	if err != nil {
+		return "", err
+	}
+	r := &run{Updater: u, cluster: c, update: &fairway.Update{ClusterID: c.ID, Revision: fairway.ParseVersion(c.Status.CurrentVersion).Revision}}
+	if _, err := r.render(ctx); err != nil {
+		return "", err
+	}
+	limits := map[string]time.Duration{}
+	for _, spec := range r.bundle.Pools {
+		s, err := rollSettings(r.bundle.Settings, spec.Pool)
+		if err != nil {
+			return "", err
+		}
+		if s.MaxAge > 0 {
+			limits[spec.Pool.Name] = s.MaxAge
+		}
+	}
+	if len(limits) == 0 {
+		return "", nil
+	}
+	nodes, err := u.Nodes(ctx, clusterID)
+	if err != nil {
+		return "", err
+	}
+	return tooOld(nodes, limits, u.Now()), nil
+}
+
+// tooOld is the sentence of TooOld.
+func tooOld(nodes []fairway.RotationNode, limits map[string]time.Duration, now time.Time) string {
+	var parts []string
+	count := map[string]int{}
+	for _, n := range nodes {
+		if limit, ok := limits[n.Pool]; ok && now.Sub(n.CreatedAt) > limit {
+			count[n.Pool]++
+		}
+	}
+	for pool, n := range count {
+		parts = append(parts, fmt.Sprintf("%d nodes of pool %s are older than %s", n, pool, limits[pool]))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// askedFor marks the nodes that people want to be replaced, so that the roll
+// takes them for outdated. A wish whose node is gone, or was made since under the
+// same name, is fulfilled.
+func (r *run) askedFor(ctx context.Context) error {
+	wishes, err := r.Store.Rotations(ctx, r.update.ClusterID)
+	if err != nil {
+		return err
+	}
+	wishes = slices.DeleteFunc(wishes, func(w fairway.Rotation) bool { return r.rotated[w.Node] })
+	if len(wishes) == 0 {
+		return nil
+	}
+	open, err := r.fulfilled(ctx, wishes)
+	if err != nil {
+		return err
+	}
+	for _, w := range open {
+		err := r.kube.Mark(ctx, w.Node, fairway.NodeMarks{UpdateID: r.update.ID, Rotate: &w.Reason})
+		if err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
+			return fmt.Errorf("mark node %s for rotation: %w", w.Node, err)
+		}
+		r.rotated[w.Node] = true
+	}
+	r.update.NodesTotal += len(open)
+	return nil
+}
+
+// fulfilled forgets the wishes whose nodes are gone and returns the others.
+func (r *run) fulfilled(ctx context.Context, wishes []fairway.Rotation) (open []fairway.Rotation, err error) {
+	if len(wishes) == 0 {
+		return nil, nil
+	}
+	workloads, err := r.kube.Workloads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, w := range wishes {
+		if slices.ContainsFunc(workloads.Nodes, func(n fairway.Node) bool { return n.Name == w.Node && !n.CreatedAt.After(w.RequestedAt) }) {
+			open = append(open, w)
+		} else {
+			gone = append(gone, w.Node)
+		}
+	}
+	return open, r.Store.EndRotations(ctx, r.update.ClusterID, gone)
+}
+
+// endWishes forgets what the update has fulfilled.
+func (r *run) endWishes(ctx context.Context) error {
+	wishes, err := r.Store.Rotations(ctx, r.update.ClusterID)
+	if err != nil {
+		return err
+	}
+	_, err = r.fulfilled(ctx, wishes)
+	return err
+}

@@ -1,0 +1,201 @@
+package roll
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// needs is what new nodes must have beyond a Ready kubelet.
+type needs struct {
+	daemons map[string][]*fairway.DaemonSet // by the name of the node that they want a pod on
+	probes  map[string]*fairway.Pod         // the probe pods, by node
+	drivers map[*pool][]string              // the storage drivers that the old nodes have
+}
+
+// findNeeds indexes what new nodes must have. Only new nodes are looked at.
+func (v *view) findNeeds(s Snapshot) {
+	v.needs = needs{daemons: map[string][]*fairway.DaemonSet{}, probes: map[string]*fairway.Pod{}, drivers: map[*pool][]string{}}
+	young := map[string]bool{}
+	for _, p := range v.pools {
+		for _, m := range p.members {
+			if m.node != nil && !m.old() {
+				young[m.node.Name] = true
+			}
+		}
+		v.needs.drivers[p] = p.drivers()
+	}
+	for i := range s.DaemonSets {
+		if len(young) == 0 {
+			break
+		}
+		for _, name := range s.DaemonSets[i].Nodes {
+			if young[name] {
+				v.needs.daemons[name] = append(v.needs.daemons[name], &s.DaemonSets[i])
+			}
+		}
+	}
+	for i := range s.Pods {
+		if p := &s.Pods[i]; p.Probe && p.Node != "" && !p.Finished {
+			v.needs.probes[p.Node] = p
+		}
+	}
+}
+
+// drivers returns the storage drivers that at least half of the pool's ready
+// outdated nodes have.
+func (p *pool) drivers() []string {
+	count, nodes := map[string]int{}, 0
+	for _, m := range p.members {
+		if m.node == nil || !m.node.Ready || !m.old() || m.State == fairway.InstanceTerminating {
+			continue
+		}
+		nodes++
+		for _, d := range m.node.CSIDrivers {
+			count[d]++
+		}
+	}
+	var out []string
+	for d, n := range count {
+		if 2*n >= nodes {
+			out = append(out, d)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// lacks says what a new member still lacks to count as a replacement, or "",
+// and since when it has had all that the API server gives a time for.
+func (v *view) lacks(m *member) (missing string, since time.Time) {
+	switch {
+	case m.node == nil:
+		return "its node has not joined", since
+	case !m.node.Ready:
+		return "its kubelet is not ready", since
+	case m.State != fairway.InstanceInService:
+		return "its group does not count it as in service", since
+	case m.Unhealthy != "":
+		return m.Unhealthy, since
+	}
+	since = m.node.ReadySince
+	if m.InServiceAt.After(since) {
+		since = m.InServiceAt
+	}
+	for _, d := range v.needs.daemons[m.node.Name] {
+		i := slices.IndexFunc(m.all, func(p fairway.Pod) bool {
+			return p.OwnerKind == "DaemonSet" && p.OwnerName == d.Name && p.Namespace == d.Namespace && p.Ready && !p.Deleting
+		})
+		if i < 0 {
+			return fmt.Sprintf("no pod of DaemonSet %s/%s is ready on it", d.Namespace, d.Name), since
+		}
+		since = latest(since, readySince(m.all[i]))
+	}
+	var absent []string
+	for _, d := range v.needs.drivers[m.pool] {
+		if !slices.Contains(m.node.CSIDrivers, d) {
+			absent = append(absent, d)
+		}
+	}
+	if len(absent) > 0 {
+		return fmt.Sprintf("the storage driver %s has not registered on it", strings.Join(absent, ", ")), since
+	}
+	if !m.pool.Probe || !m.pool.rolling() {
+		return "", since
+	}
+	if at, proven := v.History.Proven[m.ID]; proven {
+		return "", latest(since, at)
+	}
+	p := v.needs.probes[m.node.Name]
+	if p == nil || !p.Ready || p.Deleting {
+		return missingProbe, since
+	}
+	return "", latest(since, readySince(*p))
+}
+
+// missingProbe is what a member lacks whose probe pod has not succeeded.
+const missingProbe = "its probe pod is not ready"
+
+// readySince returns when a Ready pod became so, as far as it is known.
+func readySince(p fairway.Pod) time.Time { return latest(p.ReadySince, p.CreatedAt) }
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// judge finds out what a new member lacks, and remembers since when it has
+// lacked anything and when it was last seen to. What is remembered only makes
+// a manager more careful, or more patient.
+func (v *view) judge(m *member) {
+	if m.State == fairway.InstanceTerminating {
+		delete(v.History.Lacking, m.ID)
+		return
+	}
+	m.missing, m.completeSince = v.lacks(m)
+	seen, known := v.History.Lacking[m.ID]
+	if m.missing == "" {
+		if known {
+			seen.Since = time.Time{}
+			v.History.Lacking[m.ID] = seen
+			m.completeSince = latest(m.completeSince, seen.Last)
+		}
+		return
+	}
+	if seen.Since.IsZero() {
+		seen.Since = v.now
+	}
+	seen.Last = v.now
+	v.History.Lacking[m.ID] = seen
+	m.lackingFor = v.now.Sub(seen.Since)
+	delete(v.History.Proven, m.ID)
+}
+
+// probe starts the probe pods of new nodes that have everything else, and ends
+// those that have shown what they are for, or never will.
+func (v *view) probe() {
+	for _, p := range v.pools {
+		for _, m := range p.members {
+			if m.node == nil {
+				continue
+			}
+			pod := v.needs.probes[m.node.Name]
+			switch {
+			case pod == nil:
+				if m.missing == missingProbe && m.kind == booting && !p.Remove {
+					v.act(p, Action{Kind: ActionProbe, Node: m.node.Name, Instance: m.ID,
+						Why: fmt.Sprintf("tries with a pod whether %s works", m.node.Name)})
+				}
+			case !pod.Deleting && (m.kind != booting && m.kind != broken || !p.rolling() || !p.Probe):
+				v.endProbe(m, pod)
+			}
+		}
+	}
+}
+
+// endProbe deletes the probe pod of a node.
+func (v *view) endProbe(m *member, pod *fairway.Pod) {
+	v.act(m.pool, Action{Kind: ActionEndProbe, Node: m.node.Name, Instance: m.ID, Pod: *pod,
+		Why: fmt.Sprintf("%s needs its probe no more", m.node.Name)})
+}
+
+// endProbes deletes all probe pods of the pools.
+func (v *view) endProbes() (any bool) {
+	for _, p := range v.everyPool() {
+		for _, m := range p.members {
+			if m.node == nil {
+				continue
+			}
+			if pod := v.needs.probes[m.node.Name]; pod != nil && !pod.Deleting {
+				v.endProbe(m, pod)
+				any = true
+			}
+		}
+	}
+	return any
+}
