@@ -1,6 +1,8 @@
 package fairway
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,6 +54,22 @@ type Cluster struct {
 	// Origin says where a value that was not given came from, by field name
 	// ("alias": "default: local_id"); nil when everything was given.
 	Origin map[string]string `json:"-"`
+	// ETag changes with everything above but owner and account name that come
+	// from the account; the store sets it.
+	ETag string `json:"-"`
+}
+
+// Clone returns a copy that shares nothing with the cluster.
+func (c *Cluster) Clone() *Cluster {
+	out := *c
+	out.ConfigItems, out.Origin = maps.Clone(c.ConfigItems), maps.Clone(c.Origin)
+	out.NodePools = slices.Clone(c.NodePools)
+	for i, p := range out.NodePools {
+		out.NodePools[i].InstanceTypes = slices.Clone(p.InstanceTypes)
+		out.NodePools[i].ConfigItems = maps.Clone(p.ConfigItems)
+	}
+	out.Status.Problems = slices.Clone(c.Status.Problems)
+	return &out
 }
 
 // NodePool is a set of equal nodes of a cluster (contract 1.2).
@@ -147,4 +165,6 @@ type InfrastructureAccount struct {
 	CriticalityLevel int32  `json:"criticality_level"`
 	ExternalID       string `json:"external_id"`
 	LifecycleStatus  string `json:"lifecycle_status"`
+	// ETag changes with everything above; the store sets it.
+	ETag string `json:"-"`
 }

@@ -51,6 +51,9 @@ type Workloads struct {
 	Budgets []Budget
 	// DaemonSets are the critical ones: of a priority class system-*-critical.
 	DaemonSets []DaemonSet
+	// Changed is closed as soon as the next look would differ; nil when that is
+	// not known beforehand.
+	Changed <-chan struct{}
 }
 
 // Probe is a pod that shows that a new node works: it is Ready once its

@@ -53,10 +53,11 @@ type RotationAnswer struct {
 	Waiting string `json:"waiting,omitempty"`
 }
 
-// RotationNode is a node that is to be rotated.
+// RotationNode is a node that can be rotated: one of a node pool.
 type RotationNode struct {
-	Node      string    `json:"node"`
-	Pool      string    `json:"pool"`
+	Node string `json:"node"`
+	Pool string `json:"pool"`
+	// CreatedAt is when its machine was launched, or else when the node joined.
 	CreatedAt time.Time `json:"created_at"`
 }
 

@@ -42,6 +42,11 @@ type Registry interface {
 	FindCluster(ctx context.Context, name string) (*Cluster, error)
 	CreateCluster(ctx context.Context, c *Cluster) error
 	UpdateCluster(ctx context.Context, id string, u ClusterUpdate) (*Cluster, error)
+	// ChangeCluster reads a cluster, lets the function change it, and stores it,
+	// as one step: of two callers none overwrites what the other one did. The
+	// function's error is returned and nothing is stored; it may run more than
+	// once and must do nothing but look and change.
+	ChangeCluster(ctx context.Context, id string, change func(c *Cluster) error) (*Cluster, error)
 	// DeleteCluster refuses with CodeInvalid what is not decommissioned.
 	DeleteCluster(ctx context.Context, id string) error
 	SetConfigItem(ctx context.Context, id, key, value string) error
@@ -119,6 +124,7 @@ type Journal interface {
 type Store interface {
 	Registry
 	Journal
+	Audit
 	// Instance returns a random id that was made with the store; it names this
 	// installation in leases, also after a restart.
 	Instance(ctx context.Context) (string, error)

@@ -24,6 +24,9 @@ type ClusterState struct {
 	Waiting string    `json:"waiting,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Actor   string    `json:"actor,omitempty"`
+	// Paused and Aborting say who paused or aborts the update, and why.
+	Paused   string `json:"paused,omitempty"`
+	Aborting string `json:"aborting,omitempty"`
 	// NodesDone of NodesTotal outdated nodes were replaced by the update.
 	NodesDone  int `json:"nodes_done"`
 	NodesTotal int `json:"nodes_total"`
@@ -67,6 +70,7 @@ func stateOf(u *Update) ClusterState {
 	s := ClusterState{
 		UpdateID: u.ID, RolloutID: u.RolloutID, Revision: u.Revision, Update: u.State,
 		Doing: u.Doing, Waiting: u.Waiting, Since: u.Since, Actor: u.Actor,
+		Paused: u.Paused, Aborting: u.Aborting,
 		NodesDone: u.NodesDone, NodesTotal: u.NodesTotal,
 		Error: u.Error, Hint: u.Hint, StartedAt: u.StartedAt, FinishedAt: u.FinishedAt,
 	}

@@ -60,14 +60,15 @@ type Options struct {
 // App is a server as a value.
 type App struct {
 	Options
-	store    fairway.Store
-	queue    *work.Queue
-	source   fairway.ConfigSource
-	updater  *update.Updater
-	listener net.Listener
-	server   *http.Server
-	stops    []stop
-	failed   chan error
+	store     fairway.Store
+	queue     *work.Queue
+	source    fairway.ConfigSource
+	deliverer *deliver.Deliverer
+	updater   *update.Updater
+	listener  net.Listener
+	server    *http.Server
+	stops     []stop
+	failed    chan error
 }
 
 // stop is one named thing to undo, last in, first out.
@@ -133,20 +134,21 @@ func (a *App) open(ctx context.Context) error {
 		Store: a.store, Source: a.source, Holder: "fairway-" + holder, Log: a.Log, Now: a.Now, Piece: a.Piece,
 		Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider},
 	})
-	deliverer := deliver.New(deliver.Options{
+	a.deliverer = deliver.New(deliver.Options{
 		Store: a.store, Source: a.source, Soak: a.Soak, Poll: a.Poll, Log: a.Log, Now: a.Now,
 		Health: func(ctx context.Context, clusterID string) (bool, time.Time, string) {
 			h := a.updater.Health(ctx, clusterID)
 			return h.OK, h.At, h.Message
 		},
+		Nodes: a.updater.Nodes, TooOld: a.updater.TooOld,
 		Update:  func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.ClusterUpdate, id) },
 		Rollout: func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.RolloutAdvance, id) },
 	})
 	a.queue, err = work.Open(ctx, work.Options{Path: filepath.Join(a.DataDir, "jobs.db"), Log: a.Log, Handlers: map[work.Kind]work.Handler{
 		work.ClusterUpdate:  a.updater.Run,
-		work.RolloutAdvance: deliverer.Advance,
+		work.RolloutAdvance: a.deliverer.Advance,
 		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) {
-			again, err := deliverer.Refresh(ctx)
+			again, err := a.deliverer.Refresh(ctx)
 			return again, errors.Join(err, a.sweepAll(ctx)) // clusters come and go
 		},
 		work.MarksSweep: a.sweep,
@@ -212,7 +214,7 @@ func (a *App) listen(ctx context.Context) error {
 		return nil
 	})
 	a.server = &http.Server{
-		Handler:           httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Tokens: tokens}),
+		Handler:           httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Tokens: tokens, Steerer: a.deliverer}),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
 	}

@@ -45,7 +45,8 @@ type Options struct {
 const requestTimeout = 30 * time.Second
 
 // Cluster is the API of one cluster. It is safe for concurrent use and needs
-// no closing.
+// no closing: the watches that frequent calls of Workloads begin end by
+// themselves half a minute after the last of these calls.
 type Cluster struct {
 	manager string
 	log     *slog.Logger
@@ -53,6 +54,7 @@ type Cluster struct {
 	lease   types.NamespacedName
 
 	typed   *rest.RESTClient // nodes, pods, budgets, volumes, leases; protobuf
+	watches *rest.RESTClient // the same without a limit of time
 	dynamic *dynamic.DynamicClient
 	mapper  *restmapper.DeferredDiscoveryRESTMapper
 
@@ -61,6 +63,12 @@ type Cluster struct {
 	resetAt time.Time
 	// seen is the lease as last observed; guarded by mu.
 	seen observedLease
+	// lookedAt is when Workloads was last asked for, lookout what keeps its
+	// answer up to date, nil for nobody; guarded by mu.
+	lookedAt time.Time
+	lookout  *lookout
+
+	written written
 }
 
 var _ fairway.Kubernetes = (*Cluster)(nil)
@@ -133,6 +141,11 @@ func (c *Cluster) connect(config *rest.Config) error {
 		return err
 	}
 	if c.typed, err = newTyped(config, client); err != nil {
+		return err
+	}
+	endless := *client
+	endless.Timeout = 0
+	if c.watches, err = newTyped(config, &endless); err != nil {
 		return err
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, client); err != nil {

@@ -1,10 +1,11 @@
 package kube
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -81,7 +82,7 @@ func claims(name string) corev1.Volume {
 
 func TestVolumeZone(t *testing.T) {
 	t.Parallel()
-	o := observed{
+	o := see(observed{
 		volumes: []corev1.PersistentVolume{
 			zoned("a", corev1.LabelTopologyZone, "h-a", "zone-a"),
 			zoned("ab", corev1.LabelTopologyZone, "h-ab", "zone-a", "zone-b"),
@@ -93,7 +94,7 @@ func TestVolumeZone(t *testing.T) {
 			bound("in-a", "a"), bound("regional", "ab"), bound("in-b", "old"), bound("on-host", "host"), bound("scratch-data", "eph"),
 			{ObjectMeta: metav1.ObjectMeta{Namespace: "db", Name: "pending"}, Spec: corev1.PersistentVolumeClaimSpec{VolumeName: "a"}},
 		},
-	}
+	})
 	zones := o.zoneByClaim()
 	for _, test := range []struct {
 		name string
@@ -113,7 +114,11 @@ func TestVolumeZone(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := volumeZone(&test.pod, zones); got != test.want {
+			got := ""
+			for _, claim := range claimsOf(&test.pod) {
+				got = cmp.Or(got, zones[claim])
+			}
+			if got != test.want {
 				t.Errorf("zone = %q, want %q", got, test.want)
 			}
 		})
@@ -133,7 +138,7 @@ func TestVolumesAttached(t *testing.T) {
 		}
 		return s
 	}
-	o := observed{
+	o := see(observed{
 		volumes: []corev1.PersistentVolume{zoned("a", corev1.LabelTopologyZone, "h-a", "z"), zoned("b", corev1.LabelTopologyZone, "h-b", "z")},
 		nodes: []corev1.Node{
 			{ObjectMeta: metav1.ObjectMeta{Name: "both"}, Status: status("kubernetes.io/csi/disk.example^h-a")},
@@ -145,13 +150,13 @@ func TestVolumesAttached(t *testing.T) {
 		attachments: []storagev1.VolumeAttachment{
 			attachment("1", "both", "a"), attachment("2", "detaching", "b"), attachment("3", "forgotten", "deleted-volume"), attachment("4", "gone-node", "b"),
 		},
-	}
+	})
 	got := map[string]int{}
 	for _, n := range o.workloads().Nodes {
 		got[n.Name] = n.VolumesAttached
 	}
 	want := map[string]int{"both": 1, "detaching": 1, "foreign": 1, "forgotten": 1, "none": 0}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("volumes attached (-want +got):\n%s", diff)
 	}
 }
@@ -159,7 +164,7 @@ func TestVolumesAttached(t *testing.T) {
 func TestWorkloadsConversion(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.FixedZone("CET", 3600))
-	o := observed{
+	o := see(observed{
 		nodes: []corev1.Node{{
 			ObjectMeta: metav1.ObjectMeta{Name: "n1", UID: "nu", CreationTimestamp: metav1.NewTime(at),
 				Labels:      map[string]string{corev1.LabelTopologyZone: "z1"},
@@ -201,7 +206,7 @@ func TestWorkloadsConversion(t *testing.T) {
 			{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "broken"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{
 				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Near"}}}}},
 		},
-	}
+	})
 	want := &fairway.Workloads{
 		Nodes: []fairway.Node{{
 			Name: "n1", UID: "nu", ProviderID: "localkube:///z1/i-1", Zone: "z1", Labels: map[string]string{corev1.LabelTopologyZone: "z1"},
@@ -211,20 +216,20 @@ func TestWorkloadsConversion(t *testing.T) {
 		}},
 		DaemonSets: []fairway.DaemonSet{{Namespace: "kube-system", Name: "net", Nodes: []string{"n1"}}},
 		Pods: []fairway.Pod{
+			{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web", fairway.LabelProbe: "n1"}, GracePeriod: 30 * time.Second, Probe: true},
+			{Namespace: "web", Name: "done", UID: "du", Deleting: true, DeletedAt: at.UTC(), Finished: true, Mirror: true, GracePeriod: 30 * time.Second},
 			{Namespace: "web", Name: "w-0", UID: "pu", Node: "n1", Labels: map[string]string{"app": "web"}, OwnerKind: "ReplicaSet", OwnerName: "w",
 				Ready: true, Critical: true, CreatedAt: at.UTC(), CPU: 100, Memory: 64 << 20, GracePeriod: 90 * time.Second,
 				Annotations: map[string]string{fairway.PodAnnotationForce: "never"}},
-			{Namespace: "web", Name: "done", UID: "du", Deleting: true, DeletedAt: at.UTC(), Finished: true, Mirror: true, GracePeriod: 30 * time.Second},
-			{Namespace: "other", Name: "w-0", UID: "ou", Labels: map[string]string{"app": "web", fairway.LabelProbe: "n1"}, GracePeriod: 30 * time.Second, Probe: true},
 		},
 		Budgets: []fairway.Budget{
 			{Namespace: "web", Name: "app", DisruptionsAllowed: 1, CurrentHealthy: 3, DesiredHealthy: 2, ExpectedPods: 4, PodUIDs: []string{"pu"}, Generation: 3, ObservedGeneration: 2},
-			{Namespace: "web", Name: "everything", PodUIDs: []string{"pu", "du"}},
-			{Namespace: "web", Name: "nothing"},
 			{Namespace: "web", Name: "broken"},
+			{Namespace: "web", Name: "everything", PodUIDs: []string{"du", "pu"}},
+			{Namespace: "web", Name: "nothing"},
 		},
 	}
-	if diff := cmp.Diff(want, o.workloads()); diff != "" {
+	if diff := gocmp.Diff(want, o.workloads()); diff != "" {
 		t.Errorf("workloads (-want +got):\n%s", diff)
 	}
 }

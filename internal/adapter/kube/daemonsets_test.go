@@ -51,14 +51,14 @@ func TestCriticalDaemonSets(t *testing.T) {
 			t.Parallel()
 			test.spec.PriorityClassName = "system-node-critical"
 			set := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "net"}, Spec: appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: test.spec}}}
-			got := criticalDaemonSets([]appsv1.DaemonSet{set}, nodes)
-			if len(got) != 1 || !slices.Equal(got[0].Nodes, test.want) {
+			got := see(observed{daemonSets: []appsv1.DaemonSet{set}, nodes: nodes}).workloads().DaemonSets
+			if len(got) != 1 || !slices.Equal(got[0].Nodes, slices.Sorted(slices.Values(test.want))) {
 				t.Errorf("nodes = %v, want %v", got, test.want)
 			}
 		})
 	}
 	others := []appsv1.DaemonSet{{ObjectMeta: metav1.ObjectMeta{Name: "logs"}}, {ObjectMeta: metav1.ObjectMeta{Name: "leaving", DeletionTimestamp: new(metav1.Now())}, Spec: appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{PriorityClassName: "system-cluster-critical"}}}}}
-	if got := criticalDaemonSets(others, nodes); len(got) != 0 {
+	if got := see(observed{daemonSets: others, nodes: nodes}).workloads().DaemonSets; len(got) != 0 {
 		t.Errorf("%v are called critical", got)
 	}
 }

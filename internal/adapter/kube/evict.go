@@ -31,6 +31,7 @@ func (c *Cluster) Evict(ctx context.Context, p fairway.Pod) (fairway.EvictResult
 	// No automatic repetition: a refusal can carry a Retry-After of 10 s.
 	err := c.typed.Post().AbsPath(path + "/eviction").MaxRetries(0).Body(eviction).Do(ctx).Error()
 	if err == nil {
+		c.written.pod(p.Namespace+"/"+p.Name, p.UID)
 		return fairway.Evicted, "", nil
 	}
 	if apierrors.IsNotFound(err) {

@@ -25,6 +25,8 @@ func (c *Cluster) DeletePod(ctx context.Context, p fairway.Pod) error {
 	err := c.typed.Delete().AbsPath(path).MaxRetries(0).
 		Body(&metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(p.UID)}).Do(ctx).Error()
 	switch {
+	case err == nil:
+		c.written.pod(p.Namespace+"/"+p.Name, p.UID)
 	case apierrors.IsNotFound(err):
 		return nil
 	case apierrors.IsConflict(err):

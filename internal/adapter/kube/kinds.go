@@ -70,6 +70,9 @@ func newKind[O, T any, P interface {
 			if !ok {
 				return false
 			}
+			if *field(s) == nil {
+				*field(s) = items[T]{}
+			}
 			all, key := *field(s), keyOf(object)
 			before, known := all[key]
 			now := item[T]{object.GetResourceVersion(), convert(object)}

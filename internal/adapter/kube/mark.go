@@ -43,8 +43,12 @@ func (c *Cluster) Mark(ctx context.Context, node string, m fairway.NodeMarks) er
 		if err != nil {
 			return translate(err, what)
 		}
+		var written corev1.Node
 		err = c.typed.Patch(types.MergePatchType).AbsPath(path).MaxRetries(0).
-			Param("fieldManager", c.manager).Body(body).Do(ctx).Error()
+			Param("fieldManager", c.manager).Body(body).Do(ctx).Into(&written)
+		if err == nil {
+			c.written.node(node, written.ResourceVersion)
+		}
 		if !apierrors.IsConflict(err) || attempt == markAttempts {
 			return translate(err, what)
 		}

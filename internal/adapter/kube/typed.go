@@ -3,14 +3,12 @@ package kube
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,34 +44,4 @@ func newTyped(config *rest.Config, client *http.Client) (*rest.RESTClient, error
 // Retry-After by themselves: what a refusal means depends on the call.
 func (c *Cluster) get(ctx context.Context, path string, into runtime.Object) error {
 	return c.typed.Get().AbsPath(path).MaxRetries(0).Do(ctx).Into(into)
-}
-
-// list reads all pages of a list and hands each to add. add sees a page once,
-// or again from the beginning after restart was called because the list had
-// grown too old to be continued.
-func list[L any, P interface {
-	*L
-	runtime.Object
-	metav1.ListInterface
-}](ctx context.Context, c *Cluster, path string, restart func(), add func(*L)) error {
-	for next := ""; ; {
-		page := P(new(L))
-		request := c.typed.Get().AbsPath(path).MaxRetries(0).Param("limit", strconv.Itoa(pageSize))
-		if next != "" {
-			request.Param("continue", next)
-		}
-		err := request.Do(ctx).Into(page)
-		if (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) && next != "" {
-			restart()
-			next = ""
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		add((*L)(page))
-		if next = page.GetContinue(); next == "" {
-			return nil
-		}
-	}
 }

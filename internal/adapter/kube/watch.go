@@ -139,7 +139,7 @@ func (f *follower) failed(ctx context.Context, doing string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) && f.kind == fairway.KindRollout {
+	if f.kind == fairway.KindRollout && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
 		f.to.State(f.kind, fairway.WatchAbsent)
 		if !f.absent && apierrors.IsForbidden(err) {
 			f.log.Warn("kind is left out: it may not be read", "kind", f.kind, "err", err)

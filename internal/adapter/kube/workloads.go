@@ -13,12 +13,12 @@ import (
 // other: a pod can name a node that is not in the answer. The maps and slices
 // inside the answer must not be changed.
 //
-// Whoever asks again and again is answered from watches (follower), which know
+// Whoever asks again and again is answered from watches (lookout), which know
 // every write that this Cluster made; whoever asks now and then, and everyone
 // while the watches are not to be trusted, by lists.
 func (c *Cluster) Workloads(ctx context.Context) (*fairway.Workloads, error) {
-	if f := c.follow(); f != nil {
-		if w := f.look(ctx); w != nil {
+	if l := c.follow(); l != nil {
+		if w := l.look(ctx); w != nil {
 			return w, nil
 		}
 	}

@@ -45,6 +45,7 @@ func templateOf(spec fairway.PoolSpec) template {
 		Labels:   map[string]string{fairway.LabelLifecycleStatus: fairway.LifecycleReady},
 		Taints:   []taint{},
 		Capacity: defaultCapacity,
+		Spot:     spec.Pool.IsSpot(),
 	}
 	if len(spec.Pool.InstanceTypes) > 0 {
 		// The first is the one that is wanted; the others stand in for it

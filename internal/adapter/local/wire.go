@@ -58,11 +58,12 @@ type template struct {
 	Labels       map[string]string `json:"labels"`
 	Taints       []taint           `json:"taints"`
 	Capacity     capacity          `json:"capacity"`
+	Spot         bool              `json:"spot,omitempty"`
 }
 
 // equal reports whether nodes made from both are alike.
 func (t template) equal(o template) bool {
-	return t.Image == o.Image && t.InstanceType == o.InstanceType && t.UserData == o.UserData && t.Capacity == o.Capacity &&
+	return t.Image == o.Image && t.InstanceType == o.InstanceType && t.UserData == o.UserData && t.Capacity == o.Capacity && t.Spot == o.Spot &&
 		maps.Equal(t.Labels, o.Labels) && slices.Equal(t.Taints, o.Taints)
 }
 

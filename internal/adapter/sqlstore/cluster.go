@@ -19,16 +19,19 @@ SELECT c.id, c.alias, c.infrastructure_account, c.local_id, c.api_server_url, c.
        c.criticality_level, c.lifecycle_status, c.provider, c.region, c.config_items, c.node_pools,
        c.current_version, c.last_version, c.next_version, c.problems,
        COALESCE(NULLIF(c.owner, ''), a.owner, ''), COALESCE(NULLIF(c.account_name, ''), a.name, ''),
-       c.origin, c.created_at
+       c.origin, c.etag, c.created_at
 FROM clusters c LEFT JOIN infrastructure_accounts a ON a.id = c.infrastructure_account`
 
 func scanCluster(r row) (c fairway.Cluster, err error) {
 	err = r.Scan(&c.ID, &c.Alias, &c.InfrastructureAccount, &c.LocalID, &c.APIServerURL, &c.Channel, &c.Environment,
 		&c.CriticalityLevel, &c.LifecycleStatus, &c.Provider, &c.Region, packed{&c.ConfigItems}, packed{&c.NodePools},
 		&c.Status.CurrentVersion, &c.Status.LastVersion, &c.Status.NextVersion, packed{&c.Status.Problems},
-		&c.Owner, &c.AccountName, packed{&c.Origin}, at{&c.CreatedAt})
+		&c.Owner, &c.AccountName, packed{&c.Origin}, &c.ETag, at{&c.CreatedAt})
 	if c.Status.Problems == nil {
 		c.Status.Problems = []fairway.Problem{}
+	}
+	if c.ETag == "" && err == nil {
+		c.ETag = etag(c) // written before there were tags
 	}
 	return c, err
 }

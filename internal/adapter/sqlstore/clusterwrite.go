@@ -21,10 +21,13 @@ func (s *Store) CreateCluster(ctx context.Context, c *fairway.Cluster) error {
 	err := s.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO clusters (id, alias, infrastructure_account, local_id, api_server_url,
 			channel, environment, criticality_level, lifecycle_status, provider, region, config_items, node_pools,
-			current_version, last_version, next_version, problems, owner, account_name, origin, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+			current_version, last_version, next_version, problems, owner, account_name, origin, etag, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 			append(clusterValues(c), micros(c.CreatedAt))...)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.recordCluster(ctx, nil, c, s.now())
 	})
 	return s.clusterError("create", c, err)
 }
@@ -32,10 +35,11 @@ func (s *Store) CreateCluster(ctx context.Context, c *fairway.Cluster) error {
 // clusterValues are the columns of a cluster but for created_at, in the order
 // of the statements.
 func clusterValues(c *fairway.Cluster) []any {
+	c.ETag = etag(c)
 	return []any{c.ID, c.Alias, c.InfrastructureAccount, c.LocalID, c.APIServerURL, c.Channel, c.Environment,
 		c.CriticalityLevel, string(c.LifecycleStatus), c.Provider, c.Region, pack(c.ConfigItems), pack(c.NodePools),
 		c.Status.CurrentVersion, c.Status.LastVersion, c.Status.NextVersion, pack(c.Status.Problems),
-		c.Owner, c.AccountName, pack(c.Origin)}
+		c.Owner, c.AccountName, pack(c.Origin), c.ETag}
 }
 
 // clusterError says what a write of a cluster ran into.
@@ -64,6 +68,12 @@ func (s *Store) UpdateCluster(ctx context.Context, id string, u fairway.ClusterU
 	})
 }
 
+// ChangeCluster reads a cluster, lets the function change it, and stores it, as
+// one step: of two callers none overwrites what the other one did.
+func (s *Store) ChangeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
+	return s.changeCluster(ctx, id, do)
+}
+
 // changeCluster reads a cluster, changes it and writes it back, all in one
 // transaction, so that of two writers none overwrites what the other one did.
 func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
@@ -76,14 +86,18 @@ func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway
 		if err != nil {
 			return err
 		}
+		before := c.Clone()
 		if err := do(&c); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE clusters SET alias = $2, infrastructure_account = $3, local_id = $4,
 			api_server_url = $5, channel = $6, environment = $7, criticality_level = $8, lifecycle_status = $9, provider = $10,
 			region = $11, config_items = $12, node_pools = $13, current_version = $14, last_version = $15, next_version = $16,
-			problems = $17, owner = $18, account_name = $19, origin = $20 WHERE id = $1`, clusterValues(&c)...)
+			problems = $17, owner = $18, account_name = $19, origin = $20, etag = $21 WHERE id = $1`, clusterValues(&c)...)
 		if err != nil {
+			return err
+		}
+		if err := tx.recordCluster(ctx, before, &c, s.now()); err != nil {
 			return err
 		}
 		joined, err := scanCluster(tx.QueryRowContext(ctx, selectCluster+` WHERE c.id = $1`, id))
@@ -106,7 +120,7 @@ func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway
 const selectOwnCluster = `
 SELECT id, alias, infrastructure_account, local_id, api_server_url, channel, environment,
        criticality_level, lifecycle_status, provider, region, config_items, node_pools,
-       current_version, last_version, next_version, problems, owner, account_name, origin, created_at
+       current_version, last_version, next_version, problems, owner, account_name, origin, etag, created_at
 FROM clusters WHERE id = $1`
 
 // change gives a cluster the fields of an update.
@@ -154,20 +168,21 @@ func change(c *fairway.Cluster, u fairway.ClusterUpdate) {
 // updates and events stay. Anything else than decommissioned is CodeInvalid.
 func (s *Store) DeleteCluster(ctx context.Context, id string) error {
 	err := s.write(ctx, func(tx *transaction) error {
-		var status string
-		err := tx.QueryRowContext(ctx, `SELECT lifecycle_status FROM clusters WHERE id = $1`+tx.forUpdate(), id).Scan(&status)
+		c, err := scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate(), id))
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("cluster", id)
 		}
 		if err != nil {
 			return err
 		}
-		if status != string(fairway.StatusDecommissioned) {
-			return fairway.Errorf(fairway.CodeInvalid, "delete cluster %s: its lifecycle_status is %s", id, status).
+		if c.LifecycleStatus != fairway.StatusDecommissioned {
+			return fairway.Errorf(fairway.CodeInvalid, "delete cluster %s: its lifecycle_status is %s", id, c.LifecycleStatus).
 				WithHint("set it to decommission-requested; it can be deleted when it is decommissioned")
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM clusters WHERE id = $1`, id)
-		return err
+		if _, err = tx.ExecContext(ctx, `DELETE FROM clusters WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return tx.recordCluster(ctx, &c, nil, s.now())
 	})
 	if err != nil {
 		return s.meaning(fmt.Errorf("delete cluster %s: %w", id, err))

@@ -31,6 +31,9 @@ type dialect interface {
 	// order makes the transactions that hand out numbers one after another, so
 	// that a reader that has seen a number has seen all below.
 	order(ctx context.Context, tx *sql.Tx) error
+	// shared reports whether several processes write the database, so that
+	// changes get their numbers only after their commits.
+	shared() bool
 	// migrations runs the schema of this database.
 	migrations(db *sql.DB) (*goose.Provider, error)
 }
@@ -54,16 +57,31 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *transaction) error) e
 		return err
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	if err := do(&transaction{tx: tx, dialect: s.dialect}); err != nil {
+	t := &transaction{tx: tx, dialect: s.dialect}
+	if err := do(t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	switch {
+	case !t.recorded:
+	case s.shared():
+		select {
+		case s.unchained <- struct{}{}:
+		default: // it is told already
+		}
+	default:
+		s.changed.tell()
+	}
+	return nil
 }
 
 // transaction is a transaction in a dialect.
 type transaction struct {
 	tx *sql.Tx
 	dialect
+	recorded bool // a change was recorded
 }
 
 // ExecContext is that of sql.Tx.

@@ -55,7 +55,14 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	return s.writable(ctx)
+	if err := s.writable(ctx); err != nil {
+		return err
+	}
+	keep, stop := context.WithCancel(context.Background())
+	kept := make(chan struct{})
+	go func() { defer close(kept); s.keepChain(keep) }()
+	s.stop = func() { stop(); <-kept }
+	return nil
 }
 
 func (postgresDialect) migrations(db *sql.DB) (*goose.Provider, error) {
@@ -164,6 +171,7 @@ func (postgresDialect) clean(args []any) []any {
 	return args
 }
 
+func (postgresDialect) shared() bool      { return true }
 func (postgresDialect) forUpdate() string { return " FOR UPDATE" }
 
 func (postgresDialect) order(ctx context.Context, tx *sql.Tx) error {

@@ -93,6 +93,7 @@ func (sqliteDialect) missingParent(err error) bool {
 // One writer at a time: no transaction loses, no row needs a lock, and numbers
 // come in the order of commits.
 
+func (sqliteDialect) shared() bool                         { return false }
 func (sqliteDialect) again(error) bool                     { return false }
 func (sqliteDialect) clean(args []any) []any               { return args }
 func (sqliteDialect) forUpdate() string                    { return "" }

@@ -21,6 +21,10 @@ type Store struct {
 	writer *sql.DB // SQLite: one connection, since it has one writer at a time anyway
 	reader *sql.DB // SQLite: query_only connections, which never wait for the writer
 	lock   *os.File
+
+	changed   broadcast
+	unchained chan struct{} // says that changes wait for their numbers
+	stop      func()        // ends what runs beside the calls; may be nil
 }
 
 var _ fairway.Store = (*Store)(nil)
@@ -32,7 +36,7 @@ var _ fairway.Store = (*Store)(nil)
 // damaged, disk full.
 func Open(ctx context.Context, name string, now fairway.Clock) (*Store, error) {
 	if IsPostgres(name) {
-		s := &Store{now: now}
+		s := &Store{now: now, unchained: make(chan struct{}, 1)}
 		if err := s.openPostgres(ctx, name); err != nil {
 			if s.dialect == nil {
 				return nil, err
@@ -119,6 +123,10 @@ func (s *Store) Instance(ctx context.Context) (string, error) {
 // Close waits for the calls under way, closes the file and lets others open it.
 func (s *Store) Close() error {
 	var errs []error
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
 	for _, db := range []*sql.DB{s.reader, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())

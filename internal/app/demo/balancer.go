@@ -11,9 +11,9 @@ import (
 const (
 	balancerSync  = time.Second
 	balancerDelay = time.Second
-	// deregistration is how long a target stays in the view after the balancer
-	// began to take it out.
-	deregistration = 5 * time.Second
+	// defaultDeregistration is how long a target stays in the view after the
+	// balancer began to take it out, unless the options say otherwise.
+	defaultDeregistration = 5 * time.Second
 )
 
 // target is a pod that a load balancer sends requests to.
@@ -27,6 +27,9 @@ type balancer struct {
 	history  []endpointState // oldest first
 	view     map[string]*registration
 	nextSync time.Time
+	// deregistration is how long a target stays in the view after the balancer
+	// began to take it out.
+	deregistration time.Duration
 	// order holds the targets of the view by UID, so that a pick needs no sort.
 	order []string
 }
@@ -44,7 +47,7 @@ type registration struct {
 }
 
 func newBalancer(now time.Time) *balancer {
-	return &balancer{view: map[string]*registration{}, nextSync: now.Add(balancerSync)}
+	return &balancer{view: map[string]*registration{}, nextSync: now.Add(balancerSync), deregistration: defaultDeregistration}
 }
 
 // observe tells which targets are healthy from now on, by UID.
@@ -91,7 +94,7 @@ func (b *balancer) sync(at time.Time) {
 	}
 	for uid, r := range b.view {
 		if _, healthy := state[uid]; !healthy && r.leaves.IsZero() {
-			r.leaves = at.Add(deregistration)
+			r.leaves = at.Add(b.deregistration)
 		}
 		if !r.leaves.IsZero() && !r.leaves.After(at) {
 			delete(b.view, uid)

@@ -83,6 +83,17 @@ type operator struct {
 	wake   chan struct{}
 }
 
+// Operate keeps the roles of the demo's database right in the cluster that a
+// kubeconfig names, until ctx is over.
+func Operate(ctx context.Context, kubeconfig string, log *slog.Logger) error {
+	client, err := dial(kubeconfig)
+	if err != nil {
+		return err
+	}
+	newOperator(client, log).run(ctx)
+	return nil
+}
+
 // markSettles is how long the leader's node has to be marked before the role
 // moves: outdated nodes are marked one after the other, and a node that is not
 // marked yet only looks like one that stays.

@@ -47,6 +47,9 @@ type WatchOptions struct {
 	Clusters []string
 	// Rate is the number of requests per second over all clusters; 0 means 100.
 	Rate int
+	// Deregistration is how long a load balancer goes on sending to a target
+	// after it began to take it out; 0 means 5 s.
+	Deregistration time.Duration
 	// Stdin takes the supervisor's commands, one per line: "baseline" when the
 	// change is about to begin, "finish" (or the end of the input) to end. nil
 	// means the process's own, which a terminal leaves unused.

@@ -57,6 +57,9 @@ func Watch(ctx context.Context, opts WatchOptions) error {
 			return err
 		}
 		wc := &watchedNow{observer: newObserver(c, time.Now()), broken: map[string]string{}}
+		if opts.Deregistration > 0 {
+			wc.observer.balancer.deregistration = opts.Deregistration
+		}
 		w.clusters = append(w.clusters, wc)
 		for _, m := range w.mirrors(wc) {
 			m.client = client

@@ -61,7 +61,7 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 	decision := d.decide(seen, members, settings, now)
 	for _, id := range decision.Start {
 		c := clusters[id]
-		if err := d.start(ctx, &c, r.Revision, r.ID); err != nil {
+		if _, err := d.start(ctx, &c, r.Revision, r.ID, ""); err != nil {
 			return 0, fmt.Errorf("start update of %s: %w", c.Alias, err)
 		}
 	}
@@ -241,6 +241,8 @@ func member(c fairway.Cluster, r *fairway.Rollout, u fairway.Update) wave.Cluste
 		m.State, m.Message = wave.Blocked, c.ConfigItems[fairway.ItemUpdateBlock]
 	case u.Version != c.Version(r.Revision):
 		// None yet, or the registry entry changed since: that is worth a try.
+	case u.RolloutID == r.ID && aborted(u):
+		m.State, m.Message = wave.Aborted, u.Aborting
 	case u.RolloutID == r.ID && u.State == fairway.UpdateFailed:
 		m.State, m.Message = wave.Failed, u.Error
 	case u.RolloutID == r.ID && u.State == fairway.UpdatePartial:

@@ -28,6 +28,11 @@ type Options struct {
 	// Update and Rollout ask for work on an update or a rollout.
 	Update  func(ctx context.Context, updateID string) error
 	Rollout func(ctx context.Context, rolloutID string) error
+	// Nodes returns the nodes of a cluster that can be rotated, by name.
+	Nodes func(ctx context.Context, clusterID string) ([]fairway.RotationNode, error)
+	// TooOld says which nodes of a cluster are older than its configuration
+	// allows; "" when none are. Nil means that age never matters.
+	TooOld func(ctx context.Context, clusterID string) (string, error)
 	// Soak overrides the soak of fairway.yaml; 0 does not.
 	Soak time.Duration
 	// Poll is how often Refresh looks; 0 means 10 s.
@@ -43,7 +48,10 @@ type Deliverer struct {
 	mu     sync.Mutex
 	turns  map[string]chan struct{} // by channel, held by who decides about it; guarded by mu
 	looked map[string]time.Time     // by rollout, when Advance last looked at it; guarded by mu
+	aged   map[string]time.Time     // by cluster, when to look at the age of its nodes; guarded by mu
 }
+
+var _ fairway.Steerer = (*Deliverer)(nil)
 
 // DefaultSoak is how long a wave must stay healthy when nothing else is said:
 // longer than the longest usual cache, DNS included (field.md D5).
@@ -57,7 +65,7 @@ func New(o Options) *Deliverer {
 	if o.Poll == 0 {
 		o.Poll = 10 * time.Second
 	}
-	return &Deliverer{Options: o, turns: map[string]chan struct{}{}, looked: map[string]time.Time{}}
+	return &Deliverer{Options: o, turns: map[string]chan struct{}{}, looked: map[string]time.Time{}, aged: map[string]time.Time{}}
 }
 
 // turn waits until nobody else decides about a channel: Refresh may not end a

@@ -41,6 +41,9 @@ func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
 			problems = append(problems, fmt.Errorf("channel %s: %w", channel, err))
 		}
 	}
+	if err := d.rotations(ctx, clusters); err != nil {
+		problems = append(problems, err)
+	}
 	return d.Poll, errors.Join(problems...)
 }
 
@@ -190,6 +193,9 @@ func (d *Deliverer) own(ctx context.Context, c *fairway.Cluster, revision string
 	if err != nil {
 		return err
 	}
+	if len(newest) > 0 && aborted(newest[0]) && newest[0].Version == version {
+		return nil // a person wanted no more of it; another version is another matter
+	}
 	failures := 0
 	for _, u := range newest {
 		if !u.State.IsOver() {
@@ -215,31 +221,39 @@ func (d *Deliverer) own(ctx context.Context, c *fairway.Cluster, revision string
 	if err != nil || now.Version(revision) != version || now.Status.CurrentVersion != c.Status.CurrentVersion {
 		return err // the next look decides
 	}
-	return d.start(ctx, c, revision, "")
+	_, err = d.start(ctx, c, revision, "", "")
+	return err
 }
 
-// start makes an update and asks for work on it.
-func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rolloutID string) error {
+// start makes an update and asks for work on it; it returns "" when the cluster
+// has one already.
+func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rolloutID, reason string) (string, error) {
 	now := d.Now()
 	before, err := d.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: c.ID, Limit: 1})
 	if err != nil {
-		return err
+		return "", err
 	}
+	u := &fairway.Update{ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel, Reason: reason,
+		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending}
 	if len(before) > 0 {
 		now = after(now, before[0].CreatedAt)
+		if before[0].State == fairway.UpdateCanceled {
+			// Overtaken while it was paused: only a person lets the cluster go on.
+			u.Paused = before[0].Paused
+		}
 	}
-	u := &fairway.Update{
-		ID: newID("u", now), ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel,
-		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending, CreatedAt: now,
-	}
+	u.ID, u.CreatedAt = newID("u", now), now
 	if err := d.Store.CreateUpdate(ctx, u); err != nil {
 		if fairway.ErrorCode(err) == fairway.CodeConflict {
-			return nil // it already has one; the next look decides about it
+			return "", nil // it already has one; the next look decides about it
 		}
-		return err
+		return "", err
 	}
-	return d.Update(ctx, u.ID)
+	return u.ID, d.Update(ctx, u.ID)
 }
+
+// aborted reports whether a person ended the update.
+func aborted(u fairway.Update) bool { return u.State == fairway.UpdateCanceled && u.Aborting != "" }
 
 // after returns now, or the moment after the one before when the clock went
 // back: the journal tells by the time which of two is the newer.

@@ -14,18 +14,9 @@ import (
 	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
-const (
-	// lookEvery is the longest pause between two looks at a cluster in a roll,
-	// lookSoon the shortest. In between, a pause is lookRest times as long as the
-	// look took: large clusters are looked at less often, so that looking stays a
-	// fifth of the time at most.
-	lookEvery = 400 * time.Millisecond
-	lookSoon  = 100 * time.Millisecond
-	lookRest  = 4
-	// actAtOnce is how many nodes are acted on in parallel; each node's own
-	// actions are done in order.
-	actAtOnce = 16
-)
+// actAtOnce is how many nodes are acted on in parallel; each node's own actions
+// are done in order.
+const actAtOnce = 16
 
 // roll replaces the outdated nodes of the control-plane pools, or of all
 // others together: observe, decide, act, observe again.
@@ -45,12 +36,28 @@ func (r *run) roll(ctx context.Context, controlPlane bool) (string, error) {
 	if _, err := r.sweep(ctx, r.kube); err != nil {
 		return "", err
 	}
-	x := &rolling{run: r, settings: pools, controlPlane: controlPlane, doing: r.update.Doing}
-	key := historyKey{r.update.ID, controlPlane}
-	if known, ok := r.histories.Load(key); ok {
-		x.history = known.(roll.History)
+	name := fairway.StepWorkers
+	if controlPlane {
+		name = fairway.StepControlPlane
 	}
-	defer func() { r.histories.Store(key, x.history) }()
+	x := r.newRolling(pools, name)
+	x.controlPlane = controlPlane
+	return x.loop(ctx)
+}
+
+// newRolling takes up a roll of a step where this process left it.
+func (r *run) newRolling(pools map[string]poolSettings, step fairway.StepName) *rolling {
+	x := &rolling{run: r, settings: pools, doing: r.update.Doing, step: step, remembered: remembered{pulse: &pulse{}}}
+	if known, ok := r.histories.Load(historyKey{r.update.ID, step}); ok {
+		x.remembered = known.(remembered)
+	}
+	return x
+}
+
+// loop looks, decides and acts until the roll is over.
+func (x *rolling) loop(ctx context.Context) (string, error) {
+	r := x.run
+	defer func() { r.histories.Store(historyKey{r.update.ID, x.step}, x.remembered) }()
 	for {
 		if err := r.checkpoint(ctx); err != nil {
 			return "", err
@@ -62,15 +69,24 @@ func (r *run) roll(ctx context.Context, controlPlane bool) (string, error) {
 		if err != nil || over != "" {
 			return over, err
 		}
-		if err := r.pause(ctx, min(next, max(lookSoon, min(lookRest*x.looked, lookEvery)))); err != nil {
+		if err := x.rest(ctx, next); err != nil {
 			return "", err
 		}
 	}
 }
 
+// poolSettings is how a pool is rolled, and what the pure decision does not need
+// to know of that.
+type poolSettings struct {
+	roll.Settings
+	probe fairway.Probe
+	// remove says that the pool is to go.
+	remove bool
+}
+
 // rollPools returns the settings of the pools to be rolled, by pool name.
-func (r *run) rollPools(controlPlane bool) (map[string]roll.Settings, error) {
-	pools := map[string]roll.Settings{}
+func (r *run) rollPools(controlPlane bool) (map[string]poolSettings, error) {
+	pools := map[string]poolSettings{}
 	for _, spec := range r.bundle.Pools {
 		if spec.Pool.IsMaster() != controlPlane || spec.Pool.IsKarpenter() {
 			continue
@@ -79,58 +95,83 @@ func (r *run) rollPools(controlPlane bool) (map[string]roll.Settings, error) {
 		if err != nil {
 			return nil, err
 		}
-		pools[spec.Pool.Name] = s
+		pools[spec.Pool.Name] = poolSettings{Settings: s, probe: rollProbe(r.bundle.Settings, spec.Pool)}
 	}
 	return pools, nil
 }
 
 // historyKey names what one roll remembers.
 type historyKey struct {
-	updateID     string
-	controlPlane bool
+	updateID string
+	step     fairway.StepName
+}
+
+// remembered is what a roll knows from earlier looks.
+type remembered struct {
+	history roll.History
+	pulse   *pulse
 }
 
 // forget drops what the rolls of an update remember.
 func (u *Updater) forget(updateID string) {
-	u.histories.Delete(historyKey{updateID, true})
-	u.histories.Delete(historyKey{updateID, false})
+	for _, step := range []fairway.StepName{fairway.StepControlPlane, fairway.StepWorkers, fairway.StepOrphans, ""} {
+		u.histories.Delete(historyKey{updateID, step})
+	}
 }
 
 // rolling is one roll as far as this process remembers it; losing it costs a
 // little time and nothing else.
 type rolling struct {
 	*run
-	settings     map[string]roll.Settings
+	settings     map[string]poolSettings
+	step         fairway.StepName
 	controlPlane bool
+	aborted      bool // only takes marks and additional nodes away
 	doing        string
-	looked       time.Duration // how long the newest look took
-	old          int           // outdated instances of the whole cluster at the newest look
+	spent        time.Duration   // how long the newest look and its decision took
+	blindSince   time.Time       // since when looks fail; zero while they do not
+	changed      <-chan struct{} // closed when a look would show something new; nil when not known
+	apiServer    error           // what the API server said of itself at the newest look
+	old          int             // outdated instances of the whole cluster at the newest look
 
-	mu      sync.Mutex // guards history while acting, and the counters of the update
-	history roll.History
-	budgets []fairway.Budget // of the newest look
+	mu         sync.Mutex       // guards history while acting, and the counters of the update
+	remembered                  // the pulse guards itself
+	budgets    []fairway.Budget // of the newest look
 }
+
+// blindFor is how long a roll goes on looking when looks fail for a passing
+// reason, before that counts as a failure of the step.
+const blindFor = time.Minute
 
 // tick looks once, decides, and acts. It returns the outcome when the roll is over.
 func (x *rolling) tick(ctx context.Context) (over string, next time.Duration, err error) {
 	begin := time.Now()
 	snapshot, err := x.observe(ctx)
-	x.looked = time.Since(begin)
 	if err != nil {
-		return "", 0, fmt.Errorf("look at nodes: %w", err)
+		return x.blind(ctx, err)
 	}
-	if x.controlPlane {
+	x.blindSince = time.Time{}
+	if x.controlPlane && x.apiServer != nil {
 		// etcd and API server must be well between two control-plane nodes.
-		if err := x.kube.Healthy(ctx); err != nil {
-			x.say(x.doing, "the API server to be ready: "+err.Error(), "")
-			return "", lookEvery, x.saveProgress(ctx)
-		}
+		x.say(x.doing, x.apiServer.Error(), "whoever looks after the control plane")
+		return "", lookEvery, x.saveProgress(ctx)
 	}
 	d := roll.Decide(snapshot, x.Now())
+	x.spent = time.Since(begin)
+	if x.controlPlane {
+		var why string
+		if d.Actions, why = spareControlPlane(snapshot, d.Actions); why != "" {
+			d.Waits = append([]roll.Wait{{Reason: why, Actor: "whoever looks after the control plane"}}, d.Waits...)
+			d.Done = false
+		}
+	}
 	if err := x.progress(ctx, d); err != nil {
 		return "", 0, err
 	}
 	x.history = d.History
+	if slices.ContainsFunc(d.Actions, disrupts) {
+		x.pulse.settle()
+	}
 	if err := x.act(ctx, d.Actions); err != nil {
 		return "", 0, err
 	}
@@ -139,6 +180,9 @@ func (x *rolling) tick(ctx context.Context) (over string, next time.Duration, er
 			WithHint("new nodes do not become ready with this revision: look at the instances named, then merge a correction")
 	}
 	// A decision that still acts is over only when the next look finds nothing to do.
+	if d.Done && len(d.Actions) == 0 && x.update.State.IsOver() {
+		return outcome(d), 0, nil // a sweep after it
+	}
 	if d.Done && len(d.Actions) == 0 {
 		x.update.Blocked = append(x.update.Blocked, d.Blocked...)
 		if err := x.save(ctx); err != nil {
@@ -149,6 +193,22 @@ func (x *rolling) tick(ctx context.Context) (over string, next time.Duration, er
 	return "", d.Next, nil
 }
 
+// blind decides what a look that failed means: for a while nothing but waiting,
+// because an API server that does not answer is a reason to stand still, not to
+// give up.
+func (x *rolling) blind(ctx context.Context, err error) (string, time.Duration, error) {
+	now := x.Now()
+	if x.blindSince.IsZero() {
+		x.blindSince = now
+	}
+	if ctx.Err() != nil || fairway.ErrorCode(err) != fairway.CodeUnavailable || now.Sub(x.blindSince) >= blindFor {
+		return "", 0, fmt.Errorf("look at nodes: %w", err)
+	}
+	x.log.Info("look failed", "error", err)
+	x.say(x.doing, "cannot look at the cluster: "+err.Error(), "")
+	return "", lookEvery, x.saveProgress(ctx)
+}
+
 func outcome(d roll.Decision) string {
 	text := fmt.Sprintf("%d of %d nodes replaced", d.Replaced, d.Total)
 	for _, b := range d.Blocked {
@@ -157,24 +217,38 @@ func outcome(d roll.Decision) string {
 	return text
 }
 
-// observe reads everything afresh, cluster and cloud at the same time.
+// observe reads everything afresh, cluster and cloud at the same time, and how
+// the API server does.
 func (x *rolling) observe(ctx context.Context) (roll.Snapshot, error) {
+	begin := time.Now()
 	var workloads *fairway.Workloads
 	var groups []fairway.Group
 	var instances []fairway.Instance
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { workloads, err = x.kube.Workloads(ctx); return err })
+	var group errgroup.Group // each to its end: a request that is cut off would count as a failure
+	group.Go(func() (err error) {
+		workloads, err = x.kube.Workloads(ctx)
+		x.pulse.call(err, x.Now())
+		return err
+	})
+	group.Go(func() error {
+		// This request tells how fast the API server answers: Workloads may come
+		// from watches, and may wait for them.
+		x.apiServer = x.kube.Healthy(ctx)
+		x.pulse.look(time.Since(begin), x.apiServer, x.Now())
+		return nil
+	})
 	group.Go(func() (err error) { groups, instances, err = x.machines(ctx); return err })
 	if err := group.Wait(); err != nil {
 		return roll.Snapshot{}, err
 	}
-	s := roll.Snapshot{Nodes: workloads.Nodes, Pods: workloads.Pods, Budgets: workloads.Budgets, Instances: instances,
-		History: x.history}
+	s := roll.Snapshot{Nodes: workloads.Nodes, Pods: workloads.Pods, Budgets: workloads.Budgets, DaemonSets: workloads.DaemonSets,
+		Instances: instances, API: x.pulse.api(x.Now()), History: x.history}
 	x.steered(&s)
-	x.budgets, x.old = workloads.Budgets, len(outdated(groups, instances))
+	s.Aborted = s.Aborted || x.aborted
+	x.budgets, x.changed, x.old = workloads.Budgets, workloads.Changed, len(outdated(groups, instances))
 	for _, g := range groups {
 		if settings, ok := x.settings[g.Pool]; ok {
-			s.Pools = append(s.Pools, roll.Pool{Group: g, Settings: settings})
+			s.Pools = append(s.Pools, roll.Pool{Group: g, Settings: settings.Settings, Remove: settings.remove})
 		}
 	}
 	return s, nil
@@ -191,7 +265,13 @@ func (x *rolling) progress(ctx context.Context, d roll.Decision) error {
 		doing = d.Sentence
 	}
 	x.say(doing, waiting, actor)
-	x.update.NodesDone = max(0, x.update.NodesTotal-x.old)
+	if x.update.State.IsOver() {
+		return nil // a sweep after it
+	}
+	// Nodes can also be replaced for their age or on request.
+	left := max(x.old, d.Old)
+	x.update.NodesTotal = max(x.update.NodesTotal, left)
+	x.update.NodesDone = max(0, x.update.NodesTotal-left)
 	return x.saveProgress(ctx)
 }
 
@@ -215,7 +295,11 @@ func (x *rolling) act(ctx context.Context, actions []roll.Action) error {
 	for _, key := range order {
 		group.Go(func() error {
 			for _, a := range lanes[key] {
-				if err := x.one(ctx, a); err != nil {
+				err := x.one(ctx, a)
+				if isOfKubernetes(a.Kind) {
+					x.pulse.call(err, x.Now())
+				}
+				if err != nil {
 					if code := fairway.ErrorCode(err); code == fairway.CodeNotFound {
 						return nil // gone meanwhile; the next look shows what that means
 					} else if code == fairway.CodeUnavailable || code == fairway.CodeConflict {
@@ -236,6 +320,15 @@ func rank(lane []roll.Action) int {
 		return 0
 	}
 	return 1
+}
+
+// isOfKubernetes reports whether the cluster's API server is asked for an action.
+func isOfKubernetes(k roll.ActionKind) bool {
+	switch k {
+	case roll.ActionMark, roll.ActionEvict, roll.ActionForce, roll.ActionProbe, roll.ActionEndProbe:
+		return true
+	}
+	return false
 }
 
 // one carries out a single action.
@@ -262,6 +355,12 @@ func (x *rolling) one(ctx context.Context, a roll.Action) error {
 		return nil
 	case roll.ActionEvict:
 		return x.evict(ctx, a)
+	case roll.ActionForce:
+		return x.force(ctx, a)
+	case roll.ActionProbe:
+		return x.kube.StartProbe(ctx, a.Node, x.settings[a.Pool].probe)
+	case roll.ActionEndProbe:
+		return x.kube.DeletePod(ctx, a.Pod)
 	case roll.ActionTerminate:
 		if err := x.cloud.Terminate(ctx, a.Instance, a.Decrement); err != nil {
 			return err

@@ -28,24 +28,24 @@ func (u *Updater) Nodes(ctx context.Context, clusterID string) ([]fairway.Rotati
 	if err != nil {
 		return nil, err
 	}
-	pool := map[string]string{} // by node name and by provider id
+	machine := map[string]fairway.Instance{} // by node name and by provider id
 	for _, i := range instances {
-		if i.NodeName != "" {
-			pool[i.NodeName] = i.Pool
-		}
-		if i.ProviderID != "" {
-			pool[i.ProviderID] = i.Pool
-		}
+		machine[i.NodeName], machine[i.ProviderID] = i, i
 	}
 	nodes := []fairway.RotationNode{}
 	for _, n := range workloads.Nodes {
-		in := pool[n.Name]
-		if in == "" {
-			in = pool[n.ProviderID]
+		i, known := machine[n.Name]
+		if !known && n.ProviderID != "" {
+			i, known = machine[n.ProviderID]
 		}
-		if in != "" {
-			nodes = append(nodes, fairway.RotationNode{Node: n.Name, Pool: in, CreatedAt: n.CreatedAt})
+		if !known {
+			continue
 		}
+		node := fairway.RotationNode{Node: n.Name, Pool: i.Pool, CreatedAt: i.LaunchedAt}
+		if node.CreatedAt.IsZero() {
+			node.CreatedAt = n.CreatedAt
+		}
+		nodes = append(nodes, node)
 	}
 	slices.SortFunc(nodes, func(a, b fairway.RotationNode) int { return strings.Compare(a.Node, b.Node) })
 	return nodes, nil
@@ -88,7 +88,7 @@ func tooOld(nodes []fairway.RotationNode, limits map[string]time.Duration, now t
 	var parts []string
 	count := map[string]int{}
 	for _, n := range nodes {
-		if limit, ok := limits[n.Pool]; ok && now.Sub(n.CreatedAt) > limit {
+		if limit, ok := limits[n.Pool]; ok && now.Sub(n.CreatedAt) >= limit {
 			count[n.Pool]++
 		}
 	}
@@ -122,7 +122,6 @@ func (r *run) askedFor(ctx context.Context) error {
 		}
 		r.rotated[w.Node] = true
 	}
-	r.update.NodesTotal += len(open)
 	return nil
 }
 

@@ -76,7 +76,7 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece), rotated: map[string]bool{},
 		log: u.Log.With("cluster", up.ClusterID, "update", up.ID)}
 	if r.said() == errPaused {
-		return r.rest(ctx)
+		return r.hold(ctx)
 	}
 	// A piece that hangs is cut off and counts as failed, while the end of the
 	// process (ctx) does not.
@@ -97,7 +97,7 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 	case errors.Is(err, errSuperseded):
 		return done, r.release(ctx)
 	case errors.Is(err, errPaused):
-		return r.rest(ctx)
+		return r.hold(ctx)
 	case errors.Is(err, errAgain):
 		return 0, r.save(ctx)
 	case ctx.Err() != nil:
@@ -255,6 +255,7 @@ var doing = map[fairway.StepName]string{
 	fairway.StepManifests:    "applying manifests",
 	fairway.StepWorkers:      "rolling worker nodes",
 	fairway.StepPostApply:    "deleting objects after the manifests",
+	fairway.StepOrphans:      "removing node pools that left the registry",
 	fairway.StepVerify:       "verifying the cluster",
 }
 
@@ -274,6 +275,8 @@ func (r *run) do(ctx context.Context, name fairway.StepName) (detail string, err
 		return r.roll(ctx, false)
 	case fairway.StepPostApply:
 		return r.deletions(ctx, r.bundle.PostApply)
+	case fairway.StepOrphans:
+		return r.orphanedPools(ctx)
 	case fairway.StepVerify:
 		return r.verify(ctx)
 	}
@@ -318,6 +321,9 @@ func (r *run) pools(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := r.keepsSome(groups); err != nil {
+		return "", err
+	}
 	r.update.NodesTotal = r.update.NodesDone + len(outdated(groups, instances))
 	return fmt.Sprintf("%d node pools, %d outdated nodes", len(r.bundle.Pools), r.update.NodesTotal-r.update.NodesDone), nil
 }
@@ -333,7 +339,7 @@ func (r *run) machines(ctx context.Context) ([]fairway.Group, []fairway.Instance
 }
 
 // outdated lists the ids of instances that are not made from their group's
-// generation.
+// generation, or are not what the pool wants for another reason.
 func outdated(groups []fairway.Group, instances []fairway.Instance) []string {
 	generation := map[string]string{}
 	for _, g := range groups {
@@ -341,7 +347,7 @@ func outdated(groups []fairway.Group, instances []fairway.Instance) []string {
 	}
 	var out []string
 	for _, i := range instances {
-		if i.State != fairway.InstanceTerminating && i.Generation != generation[i.Pool] {
+		if i.State != fairway.InstanceTerminating && (i.Generation != generation[i.Pool] || i.Outdated != "") {
 			out = append(out, i.ID)
 		}
 	}

@@ -65,9 +65,9 @@ func (r *run) steered(s *roll.Snapshot) {
 	s.Paused, s.IgnoreBrakes, s.Aborted = r.update.Paused, r.update.IgnoreBrakes, r.ending != ""
 }
 
-// rest says that the update is paused and gives the cluster back: whoever paused
+// hold says that the update is paused and gives the cluster back: whoever paused
 // has it for himself. Marks and new nodes stay as they are.
-func (r *run) rest(ctx context.Context) (time.Duration, error) {
+func (r *run) hold(ctx context.Context) (time.Duration, error) {
 	if stored, err := r.Store.Update(ctx, r.update.ID); err != nil {
 		return 0, err
 	} else if stored.Paused == "" || stored.Aborting != "" {
@@ -115,9 +115,9 @@ func (r *run) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x := &rolling{run: r, settings: map[string]roll.Settings{}, doing: r.update.Doing}
+	x := r.newRolling(map[string]poolSettings{}, "")
 	for _, g := range groups {
-		x.settings[g.Pool] = roll.Settings{}
+		x.settings[g.Pool] = poolSettings{}
 	}
 	for over := ""; over == ""; {
 		if r.Now().After(r.until) {
@@ -136,7 +136,22 @@ func (r *run) undo(ctx context.Context) error {
 	if err := r.closeSteps(ctx); err != nil {
 		return err
 	}
+	if err := r.standsAsBefore(ctx); err != nil {
+		return err
+	}
 	return r.cancel(ctx, r.ending)
+}
+
+// standsAsBefore takes back the announcement of a version that the cluster has
+// already: a rotation that ends early leaves it half way to nothing.
+func (r *run) standsAsBefore(ctx context.Context) error {
+	c, err := r.Store.Cluster(ctx, r.update.ClusterID)
+	if err != nil || c.Status.CurrentVersion != r.update.Version || c.Status.NextVersion == "" {
+		return err
+	}
+	c.Status.NextVersion = ""
+	_, err = r.Store.UpdateCluster(ctx, c.ID, fairway.ClusterUpdate{Status: &c.Status})
+	return err
 }
 
 // closeSteps journals that the steps under way are not carried out to the end.

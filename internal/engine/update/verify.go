@@ -80,6 +80,9 @@ func (r *run) verify(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if instances, err = r.awaited(instances); err != nil {
+			return "", err
+		}
 		old := outdated(groups, instances)
 		// Nodes that could not be rolled are named in the update; a new
 		// cluster is not rolled at all.

@@ -32,6 +32,7 @@ type clusterView struct {
 	AccountClusters                  []*clusterView
 	OIDCProvider                     string
 	IAMRoleTrustRelationshipTemplate string
+	engine                           Engine
 }
 
 // newClusterView makes the view of a cluster and of its siblings from registry
@@ -95,10 +96,13 @@ func rawView(c *fairway.Cluster) *clusterView {
 
 // Name is what most tags carry: the alias of an EKS cluster, else the id.
 func (c *clusterView) Name() string {
-	if c.Provider == fairway.ProviderEKS {
-		return c.Alias
+	switch {
+	case c.Provider != fairway.ProviderEKS:
+		return c.ID
+	case c.engine == Engine2024:
+		return eksID(c.ID)
 	}
-	return c.ID
+	return c.Alias
 }
 
 // InfrastructureAccountID is the account without its type.

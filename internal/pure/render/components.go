@@ -15,16 +15,22 @@ func (r *renderer) components(values map[string]any) []fairway.Component {
 		found, err := folders(src)
 		r.errs.add(err)
 		for _, f := range found {
-			name := f.name
-			if len(r.in.Sources) > 1 {
-				name = src.Name + "/" + name
-			}
+			name := r.componentName(f)
 			if objects := r.component(f, values); len(objects) > 0 {
 				all = append(all, fairway.Component{Name: name, Objects: objects})
 			}
 		}
 	}
 	return all
+}
+
+// componentName is the name of a component: with several sources it begins
+// with that of its source, because equal names are not merged.
+func (r *renderer) componentName(f folder) string {
+	if len(r.in.Sources) > 1 {
+		return f.src.Name + "/" + f.name
+	}
+	return f.name
 }
 
 // component renders the files of one component into objects.

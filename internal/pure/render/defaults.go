@@ -12,19 +12,21 @@ import (
 // defaults renders and merges the config defaults of all sources; a later
 // source wins (contract 2.7). Errors are collected.
 func (r *renderer) defaults() map[string]string {
-	all := map[string]string{}
+	all, texts := map[string]string{}, map[string]string{}
 	for _, src := range r.in.Sources {
-		one, err := r.defaultsOf(src)
+		one, err := r.defaultsOf(src, texts)
 		if err != nil {
 			r.errs.add(wrap("unable to read configuration defaults", err))
 			continue
 		}
 		maps.Copy(all, one)
 	}
+	r.perSource("config-defaults", texts)
 	return all
 }
 
-func (r *renderer) defaultsOf(src Source) (map[string]string, error) {
+// defaultsOf renders the defaults of one source and notes their text.
+func (r *renderer) defaultsOf(src Source, texts map[string]string) (map[string]string, error) {
 	text, found, err := readOptional(src, defaultsFile)
 	if err != nil || !found {
 		return nil, err
@@ -38,31 +40,13 @@ func (r *renderer) defaultsOf(src Source) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	texts[src.Name] = out
 	// Decoding into strings keeps the source text of scalars: 0400 stays 0400.
 	var items map[string]string
 	if err := yaml.Unmarshal([]byte(out), &items); err != nil {
 		return nil, yamlError(file, err).WithHint("every default is one line \"name: value\" with a plain value")
 	}
 	return items, nil
-}
-
-// setDefaults gives the cluster the defaults that it has no value for, then
-// every pool the cluster's items that the pool has no value for. A value that
-// is present counts even when it is empty.
-func setDefaults(c *clusterView, defaults map[string]string) {
-	lacking(c.ConfigItems, defaults)
-	for _, p := range c.NodePools {
-		lacking(p.ConfigItems, c.ConfigItems)
-	}
-}
-
-// lacking copies into m what it does not have.
-func lacking(m, from map[string]string) {
-	for k, v := range from {
-		if _, has := m[k]; !has {
-			m[k] = v
-		}
-	}
 }
 
 // parseAll reports the templates that do not parse, when nothing can be

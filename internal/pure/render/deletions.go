@@ -27,22 +27,19 @@ type deletionYAML struct {
 
 // deletions renders the deletions of all sources, concatenated in order.
 func (r *renderer) deletions(values map[string]any) (before, after []fairway.Deletion) {
+	texts := map[string]string{}
 	for _, src := range r.in.Sources {
-		text, found, err := readOptional(src, deletionsFile)
+		text, found, err := r.optional(src, deletionsFile, values)
 		if err != nil || !found {
 			r.errs.add(err)
 			continue
 		}
-		file := src.file(deletionsFile)
-		out, err := r.engine.render(job{file: file, text: text, data: data{Cluster: r.cluster, Values: values}})
-		if err != nil {
-			r.errs.add(err)
-			continue
-		}
-		pre, post, err := ParseDeletions(file, out)
+		texts[src.Name] = text
+		pre, post, err := ParseDeletions(src.file(deletionsFile), text)
 		r.errs.add(err)
 		before, after = append(before, pre...), append(after, post...)
 	}
+	r.perSource("deletions", texts)
 	return before, after
 }
 

@@ -9,19 +9,48 @@ import (
 
 // functions are the functions of contract 3.5 beside manifestHash, which is
 // bound to the file that calls it. The names are part of the template language.
-func functions(provider string) template.FuncMap {
+// bare tells whether the file in hand may not ask for instance types.
+func functions(a *answers, bare func() bool) template.FuncMap {
 	all := template.FuncMap{}
 	for _, some := range []template.FuncMap{textFunctions, listFunctions, netFunctions, sizeFunctions, keyFunctions, poolFunctions} {
 		maps.Copy(all, some)
 	}
-	for _, name := range lookups {
-		all[name] = func(...any) (string, error) {
-			return "", fairway.Errorf(fairway.CodeInvalid, "function %s needs look-ups, which provider %s does not have", name, provider).
-				WithHint("guard it with {{ if eq .Cluster.Provider \"zalando-aws\" }}, or use a config item instead")
+	all["amiID"] = a.image
+	for name, ask := range map[string]func(any) (string, error){"instanceTypeCPUQuantity": a.instanceCPU, "instanceTypeMemoryQuantity": a.instanceMemory} {
+		all[name] = func(t any) (string, error) {
+			switch {
+			case bare():
+				return "", fairway.Errorf(fairway.CodeInvalid, "function %s does not exist in %s", name, stacksDir)
+			case a.from == nil:
+				return "", a.missing("function " + name)
+			}
+			return ask(t)
 		}
 	}
 	return all
 }
 
-// lookups are the functions whose answers come from AWS.
-var lookups = []string{"amiID", "instanceTypeCPUQuantity", "instanceTypeMemoryQuantity"}
+// image is the id of the only image of that name and owner.
+func (a *answers) image(name, owner string) (string, error) {
+	if a.from == nil {
+		return "", a.missing("function amiID")
+	}
+	ids, err := a.from.Images(a.ctx, name, owner)
+	if err != nil {
+		return "", err
+	}
+	if len(ids) != 1 {
+		return "", fairway.Errorf(fairway.CodeInvalid, "%d images have the name %s and the owner %s", len(ids), name, owner).
+			WithHint("exactly one has to; is the image shared with the account and in the region of the cluster?")
+	}
+	return ids[0], nil
+}
+
+// missing is the error of a render that has nobody to ask.
+func (a *answers) missing(what string) error {
+	hint := "guard it with {{ if eq .Cluster.Provider \"zalando-aws\" }}, or use a config item instead"
+	if a.provider == fairway.ProviderAWS || a.provider == fairway.ProviderEKS {
+		hint = "give the answers with --lookups FILE.json"
+	}
+	return fairway.Errorf(fairway.CodeInvalid, "%s needs look-ups, which provider %s does not have", what, a.provider).WithHint("%s", hint)
+}

@@ -18,6 +18,18 @@ const (
 	poolsDir      = "cluster/node-pools"
 	manifestsDir  = "cluster/manifests"
 	deletionsFile = manifestsDir + "/deletions.yaml"
+
+	clusterStack    = "cluster/cluster.yaml"
+	etcdDir         = "cluster/etcd"
+	etcdStack       = etcdDir + "/stack.yaml"
+	etcdFiles       = etcdDir + "/files.yaml"
+	oldEtcdStack    = "cluster/etcd-cluster.yaml"
+	stacksDir       = "cluster/cf-manifests"
+	stackDeletions  = stacksDir + "/cf-deletions.yaml"
+	stackFile       = "stack.yaml"
+	filesFile       = "files.yaml"
+	userDataFile    = "userdata.yaml"
+	provisionerFile = "provisioners.yaml"
 )
 
 // file names a file of the source in errors: <source>/<path>.
@@ -140,4 +152,12 @@ func profileHint(s Source, profile string) string {
 		return fmt.Sprintf("did you mean profile %q?", near)
 	}
 	return fmt.Sprintf("profiles with user data: %s", strings.Join(have, ", "))
+}
+
+// noFiles is a source without files.
+type noFiles struct{}
+
+// Open finds nothing.
+func (noFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }

@@ -26,7 +26,7 @@ func normalise(file, text string) (string, error) {
 		if err := isManifest(doc); err != nil {
 			return "", err
 		}
-		one, err := secondPass(doc)
+		one, err := secondPass(doc, false)
 		if err != nil {
 			return "", yamlError(file, err)
 		}
@@ -38,8 +38,20 @@ func normalise(file, text string) (string, error) {
 	return out.String(), nil
 }
 
-// secondPass is yaml.v2 out, yaml.v3 in and out.
-func secondPass(doc any) ([]byte, error) {
+// pass writes a document as the engine in question does.
+func (r *renderer) pass(doc any) ([]byte, error) {
+	switch r.in.Engine {
+	case Engine2024:
+		return yaml.Marshal(doc)
+	case EngineHead:
+		return secondPass(doc, true)
+	}
+	return secondPass(doc, false)
+}
+
+// secondPass is yaml.v2 out, yaml.v3 in and out. What that damages is kept,
+// unless damage is wanted.
+func secondPass(doc any, damage bool) ([]byte, error) {
 	first, err := yaml.Marshal(doc)
 	if err != nil {
 		return nil, err
@@ -52,7 +64,7 @@ func secondPass(doc any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if keeps(second, doc) {
+	if damage || keeps(second, doc) {
 		return second, nil
 	}
 	return quoted(value)

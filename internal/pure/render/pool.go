@@ -1,9 +1,7 @@
 package render
 
 import (
-	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -16,13 +14,50 @@ import (
 // fields and methods of contract 3.4. Instance types are plain strings.
 type poolView struct {
 	DiscountStrategy string
-	InstanceTypes    []string
+	InstanceTypes    any // []string, or []typeNamed for the engine that has a type of its own
 	Name             string
 	Profile          string
 	MinSize          int64
 	MaxSize          int64
 	ConfigItems      map[string]string
-	InstanceType     string
+	InstanceType     any // string or typeNamed
+	engine           Engine
+}
+
+// typeNamed is the type that the newest engine has for instance types: it can
+// be printed and compared, but is not accepted where a string is wanted.
+type typeNamed string
+
+// setEngine makes pools look as the templates of an engine see them.
+func (c *clusterView) setEngine(e Engine) {
+	for _, view := range append([]*clusterView{c}, c.AccountClusters...) {
+		view.engine = e
+		for _, p := range view.NodePools {
+			p.engine = e
+			if e != EngineHead {
+				continue
+			}
+			named := make([]typeNamed, 0, len(p.typeNames()))
+			for _, name := range p.typeNames() {
+				named = append(named, typeNamed(name))
+			}
+			first, _ := p.InstanceType.(string)
+			p.InstanceTypes, p.InstanceType = named, typeNamed(first)
+		}
+	}
+}
+
+// typeNames are the instance types as plain texts.
+func (p *poolView) typeNames() []string {
+	if named, ok := p.InstanceTypes.([]typeNamed); ok {
+		names := make([]string, len(named))
+		for i := range named {
+			names[i] = string(named[i])
+		}
+		return names
+	}
+	names, _ := p.InstanceTypes.([]string)
+	return names
 }
 
 // taintView is an element of .NodePool.Taints.
@@ -37,14 +72,14 @@ type requirement struct {
 
 func newPoolView(p fairway.NodePool) *poolView {
 	v := &poolView{
-		DiscountStrategy: p.DiscountStrategy, InstanceTypes: slices.Clone(p.InstanceTypes), Name: p.Name, Profile: p.Profile,
+		DiscountStrategy: p.DiscountStrategy, InstanceTypes: slices.Clone(p.InstanceTypes), InstanceType: "", Name: p.Name, Profile: p.Profile,
 		MinSize: p.MinSize, MaxSize: p.MaxSize, ConfigItems: maps.Clone(p.ConfigItems),
 	}
 	if v.ConfigItems == nil {
 		v.ConfigItems = map[string]string{}
 	}
-	if len(v.InstanceTypes) > 0 {
-		v.InstanceType = v.InstanceTypes[0]
+	if len(p.InstanceTypes) > 0 {
+		v.InstanceType = p.InstanceTypes[0]
 	}
 	return v
 }
@@ -114,13 +149,16 @@ func (p *poolView) KarpenterRequirements() []requirement {
 }
 
 // KarpenterInstanceTypeStrategy is not-specified, default-for-karpenter or
-// custom; an empty list is not-specified (contract 8).
+// custom. An empty list is not-specified, except for the newest engine, which
+// wants that word in the list (contract 8).
 func (p *poolView) KarpenterInstanceTypeStrategy() string {
+	names := p.typeNames()
 	switch {
-	case len(p.InstanceTypes) == 0:
+	case len(names) == 0 && p.engine != EngineHead:
 		return "not-specified"
-	case len(p.InstanceTypes) == 1 && (p.InstanceTypes[0] == "not-specified" || p.InstanceTypes[0] == "default-for-karpenter"):
-		return p.InstanceTypes[0]
+	case len(names) == 1 && names[0] == "default-for-karpenter",
+		len(names) == 1 && names[0] == "not-specified" && p.engine != Engine2024:
+		return names[0]
 	}
 	return "custom"
 }
@@ -134,46 +172,6 @@ func (p *poolView) labels() map[string]string {
 		}
 	}
 	return labels
-}
-
-// pools renders the user data of every pool.
-func (r *renderer) pools(values map[string]any) []fairway.PoolSpec {
-	var specs []fairway.PoolSpec
-	for i, pool := range r.cluster.NodePools {
-		spec := fairway.PoolSpec{Pool: r.in.Cluster.NodePools[i], Image: pool.ConfigItems["node_image"], Labels: nodeLabels(pool), Taints: nodeTaints(pool)}
-		spec.Pool.ConfigItems = maps.Clone(pool.ConfigItems)
-		text, err := r.userData(pool, values)
-		if err != nil {
-			r.errs.add(err)
-			continue
-		}
-		spec.UserData = text
-		specs = append(specs, spec)
-	}
-	return specs
-}
-
-// userData renders the user data of a pool: node pools come from the first
-// source only (contract 2.2).
-func (r *renderer) userData(pool *poolView, values map[string]any) (string, error) {
-	src := r.in.Sources[0]
-	name := path.Join(poolsDir, pool.Profile, "userdata.yaml")
-	if pool.Profile == "" || strings.Contains(pool.Profile, "/") || !validPath(name) {
-		return "", fairway.Errorf(fairway.CodeInvalid, "node pool %s: profile %q is not the name of a folder", pool.Name, pool.Profile)
-	}
-	text, found, err := readOptional(src, name)
-	if err != nil {
-		return "", err
-	}
-	if !found {
-		return "", fairway.Errorf(fairway.CodeInvalid, "%s: file not found; node pool %s has profile %q and needs it", src.file(name), pool.Name, pool.Profile).
-			WithHint("%s", profileHint(src, pool.Profile))
-	}
-	out, err := r.engine.render(job{file: src.file(name), text: text, data: data{Cluster: r.cluster, Values: values, NodePool: pool}})
-	if err != nil {
-		return "", fmt.Errorf("node pool %s: %w", pool.Name, err)
-	}
-	return out, nil
 }
 
 // nodeLabels are the pool's labels as a node can carry them.

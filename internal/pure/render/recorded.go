@@ -6,9 +6,12 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"iter"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,27 +21,28 @@ import (
 // Recorded answers look-ups from a file, so that rendering needs no network
 // and gives the same bytes on any machine. It is safe for concurrent use.
 type Recorded struct {
-	file  recordedFile
-	roots *x509.CertPool
+	file     recordedFile
+	roots    *x509.CertPool
+	warnings []string
 }
 
 var _ Lookups = (*Recorded)(nil)
 
 // recordedFile is the format of a look-ups file.
 type recordedFile struct {
-	Images          []recordedImage     `json:"images"`
-	InstanceTypes   []InstanceType      `json:"instance_types"`
-	VPCs            []VPC               `json:"vpcs"`
-	Subnets         []Subnet            `json:"subnets"`
-	Certificates    []Certificate       `json:"certificates"`
-	TrustRootsFile  string              `json:"trust_roots_file"`
-	KMSAliases      map[string]string   `json:"kms_aliases"`
-	KMS             string              `json:"kms"`
-	StackOutputs    map[string]string   `json:"stack_outputs"`
-	S3Location      string              `json:"s3_location"`
-	ExistingStacks  map[string][]string `json:"existing_stacks"`
-	RecordedOptions RecordedOptions     `json:"options"`
-	Now             time.Time           `json:"now"`
+	Images         []recordedImage     `json:"images"`
+	InstanceTypes  []InstanceType      `json:"instance_types"`
+	VPCs           []VPC               `json:"vpcs"`
+	Subnets        []Subnet            `json:"subnets"`
+	Certificates   []Certificate       `json:"certificates"`
+	TrustRootsFile string              `json:"trust_roots_file"`
+	KMSAliases     map[string]string   `json:"kms_aliases"`
+	KMS            string              `json:"kms"`
+	StackOutputs   map[string]string   `json:"stack_outputs"`
+	S3Location     string              `json:"s3_location"`
+	ExistingStacks map[string][]string `json:"existing_stacks"`
+	Options        RecordedOptions     `json:"options"`
+	Now            time.Time           `json:"now"`
 }
 
 type recordedImage struct {
@@ -60,16 +64,14 @@ type RecordedOptions struct {
 // whose name is relative to the look-ups file. The error is CodeInvalid.
 func ParseRecorded(data []byte, readFile func(name string) ([]byte, error)) (*Recorded, error) {
 	r := &Recorded{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r.file); err != nil {
-		hint := "the keys are images, instance_types, vpcs, subnets, certificates, trust_roots_file, kms_aliases, kms, stack_outputs, s3_location, existing_stacks, options and now"
-		return nil, fairway.Errorf(fairway.CodeInvalid, "read look-ups: %w", err).WithHint("%s", hint)
+	if err := json.Unmarshal(data, &r.file); err != nil {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "read look-ups: %w", err).WithHint("it is one JSON object with the keys %s", list(recordedKeys()))
 	}
+	r.warn(data)
 	if !slices.Contains([]string{"", "reverse"}, r.file.KMS) {
 		return nil, fairway.Errorf(fairway.CodeInvalid, "look-ups: kms %q does not exist", r.file.KMS).WithHint("leave it out, or write reverse")
 	}
-	if err := r.file.RecordedOptions.Engine.check(); err != nil {
+	if err := r.file.Options.Engine.check(); err != nil {
 		return nil, err
 	}
 	if name := r.file.TrustRootsFile; name != "" {
@@ -85,8 +87,36 @@ func ParseRecorded(data []byte, readFile func(name string) ([]byte, error)) (*Re
 	return r, nil
 }
 
+// Warnings are what a person should look at although the file can be used:
+// keys that nobody reads.
+func (r *Recorded) Warnings() []string { return r.warnings }
+
+func (r *Recorded) warn(data []byte) {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil {
+		return
+	}
+	known := slices.Collect(recordedKeys())
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if !slices.Contains(known, key) {
+			r.warnings = append(r.warnings, "unknown key "+strconv.Quote(key)+" is ignored; "+suggest(key, recordedKeys(), "the keys are "+list(recordedKeys())))
+		}
+	}
+}
+
+// recordedKeys are the keys of a look-ups file.
+func recordedKeys() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for f := range reflect.TypeFor[recordedFile]().Fields() {
+			if !yield(f.Tag.Get("json")) {
+				return
+			}
+		}
+	}
+}
+
 // Options returns the flags of the recorded run.
-func (r *Recorded) Options() RecordedOptions { return r.file.RecordedOptions }
+func (r *Recorded) Options() RecordedOptions { return r.file.Options }
 
 // Images returns the recorded images of a name and owner.
 func (r *Recorded) Images(_ context.Context, name, owner string) ([]string, error) {

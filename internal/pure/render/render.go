@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 
@@ -21,6 +22,13 @@ type Input struct {
 	Sources []Source
 	// Revision is written into the bundle and into errors.
 	Revision string
+	// Lookups answers what is asked of the cloud; nil means that nobody does:
+	// templates that ask fail, and values that depend on answers are missing.
+	Lookups Lookups
+	// ManageEtcdStack says that the etcd stack belongs to the cluster.
+	ManageEtcdStack bool
+	// Engine says whose bytes are wanted where engines differ.
+	Engine Engine
 }
 
 // Source is one config source at one revision.
@@ -34,8 +42,11 @@ type Source struct {
 
 // Render renders all that a cluster's update needs. The error is CodeInvalid
 // and holds the errors of all files, see Errors; there is no partial bundle.
-func Render(in Input) (*fairway.Bundle, error) {
-	r := &renderer{in: in, engine: newEngine(in.Cluster.Provider)}
+func Render(in Input) (*fairway.Bundle, error) { return Bundle(context.Background(), in) }
+
+// Bundle is Render with a context: its end ends the render with CodeUnavailable.
+func Bundle(ctx context.Context, in Input) (*fairway.Bundle, error) {
+	r := newRenderer(ctx, in)
 	bundle := r.bundle()
 	if len(r.errs) > 0 {
 		return nil, r.errs.join("render cluster %s at revision %s", in.Cluster.ID, in.Revision)
@@ -45,51 +56,68 @@ func Render(in Input) (*fairway.Bundle, error) {
 
 // renderer carries one render and collects its errors.
 type renderer struct {
-	in     Input
-	engine *engine
-	errs   Errors
+	in      Input
+	answers *answers
+	engine  *engine
+	errs    Errors
 	// cluster is what templates see as .Cluster: items with defaults, pools
-	// with propagated items.
+	// with propagated items. start is .Values at the start.
 	cluster *clusterView
+	items   items
+	zones   zones
+	start   map[string]any
+	// out collects files; nil when only the bundle is wanted. masks says that
+	// secrets are masked in them, secretItems which items are secrets.
+	out         *output
+	masks       bool
+	secretItems map[string]bool
 }
 
-func (r *renderer) bundle() *fairway.Bundle {
+func newRenderer(ctx context.Context, in Input) *renderer {
+	a := newAnswers(ctx, in.Lookups, in.Cluster.Provider)
+	return &renderer{in: in, answers: a, engine: newEngine(ctx, a), secretItems: map[string]bool{}}
+}
+
+// prepare makes what all templates see: the cluster with its items, and the
+// values. It returns false when the rest would only repeat its errors.
+func (r *renderer) prepare() bool {
 	if len(r.in.Sources) == 0 {
 		r.errs.add(fairway.Errorf(fairway.CodeInvalid, "there is no config source to render from").
 			WithHint("give one with --config-source NAME:git:URL or NAME:dir:PATH"))
-		return nil
+		return false
 	}
-	// 1. The view and the defaults; the rest would only repeat their errors.
 	view, err := newClusterView(r.in.Cluster, r.in.Siblings)
 	if err != nil {
 		r.errs.add(err)
-		return nil
+		return false
 	}
 	r.cluster = view
+	view.setEngine(r.in.Engine)
 	defaults := r.defaults()
+	if len(r.errs) == 0 {
+		r.items = r.setItems(defaults)
+		r.start = r.values()
+	}
 	if len(r.errs) > 0 {
 		r.parseAll()
+		return false
+	}
+	return true
+}
+
+func (r *renderer) bundle() *fairway.Bundle {
+	if !r.prepare() {
 		return nil
 	}
-	setDefaults(r.cluster, defaults)
-	// 2. Everything that is rendered with them.
-	values := map[string]any{"ClusterStackOutputs": map[string]string{}}
-	if zone, err := hostedZone(r.in.Cluster.APIServerURL); err == nil {
-		values["hosted_zone"] = zone
-	}
+	values := r.start
 	b := &fairway.Bundle{ClusterID: r.in.Cluster.ID, Revision: r.in.Revision, Settings: maps.Clone(r.cluster.ConfigItems)}
-	b.PreApply, b.PostApply = r.deletions(without(values, "ClusterStackOutputs"))
+	b.PreApply, b.PostApply = r.deletions(values)
+	r.outputs(values)
+	r.afterMainStack()
 	b.Components = r.components(values)
 	b.Pools = r.pools(values)
 	if len(r.errs) == 0 {
 		r.errs.add(manifest.Check(b.Components))
 	}
 	return b
-}
-
-// without returns a copy of m that lacks a key.
-func without(m map[string]any, key string) map[string]any {
-	c := maps.Clone(m)
-	delete(c, key)
-	return c
 }

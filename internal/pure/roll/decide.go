@@ -17,19 +17,27 @@ func Decide(s Snapshot, now time.Time) Decision {
 	v := newView(s, now)
 	v.remember()
 	switch {
+	case s.Aborted:
+		v.abort()
+	case v.paused != "":
+		v.pause()
 	case v.fails():
 		v.giveUp()
 	case v.History.Blocked != nil:
 		v.tidyUp()
 	default:
-		for _, p := range v.pools {
+		for _, p := range v.everyPool() {
 			v.mark(p)
+		}
+		for _, p := range v.pools {
 			v.protect(p)
 		}
+		v.probe()
 		if v.brake != "" {
-			v.wait(Wait{Reason: v.brake, Actor: "whoever looks after the nodes"})
+			v.wait(Wait{Reason: v.brake, Actor: "whoever looks after the nodes; a person may let the roll go on all the same"})
 			break
 		}
+		v.watchApps()
 		v.replaceBroken()
 		v.endDrained()
 		v.quarantine()
@@ -49,7 +57,13 @@ func Decide(s Snapshot, now time.Time) Decision {
 // act adds an action of a pool.
 func (v *view) act(p *pool, a Action) {
 	a.Pool = p.Pool
-	p.acted = p.acted || a.Kind != ActionMark && a.Kind != ActionProtect && a.Kind != ActionUnprotect || a.Marks.DrainStart != nil
+	switch a.Kind {
+	case ActionProtect, ActionUnprotect, ActionEndProbe:
+	case ActionMark:
+		p.acted = p.acted || a.Marks.DrainStart != nil
+	default:
+		p.acted = true
+	}
 	v.Actions = append(v.Actions, a)
 }
 
@@ -57,7 +71,8 @@ func (v *view) wait(w Wait) { v.Waits = append(v.Waits, w) }
 
 // sum counts, finds the sentence, and says when to look again.
 func (v *view) sum() {
-	for _, p := range v.pools {
+	v.since()
+	for _, p := range v.everyPool() {
 		old := len(p.outdated())
 		v.Old += old
 		v.Total += max(p.base, old)
@@ -82,15 +97,21 @@ func (v *view) sentence() string {
 		return v.Failed
 	case v.Done && len(v.Blocked) > 0:
 		return fmt.Sprintf("%d of %d nodes replaced; %s cannot be rolled: %s", v.Replaced, v.Total, v.Blocked[0].Node, v.Blocked[0].Reason)
+	case v.aborted:
+		return v.abortedSentence()
+	case v.Done && v.Old > 0:
+		return v.keptSentence()
 	case v.Done && v.Total == 0:
 		return "no nodes to roll"
 	case v.Done:
 		return fmt.Sprintf("all %d nodes are up to date", v.Total)
+	case v.paused != "":
+		return fmt.Sprintf("paused by %s; %d of %d nodes replaced", v.paused, v.Replaced, v.Total)
 	case v.brake != "":
 		return v.brake
 	}
 	for _, a := range v.Actions {
-		if a.Kind == ActionTerminate || a.Kind == ActionEvict || a.Marks.DrainStart != nil {
+		if a.Kind == ActionTerminate || a.Kind == ActionEvict || a.Kind == ActionForce || a.Marks.DrainStart != nil {
 			return a.Why
 		}
 	}

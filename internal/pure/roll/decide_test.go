@@ -87,16 +87,27 @@ func pending(n *fairway.Node, _ *fairway.Instance) {
 	n.Annotations[fairway.AnnotationMarks] = `{"taint":"u","lifecycle-status":"u"}`
 }
 
-func protected(_ *fairway.Node, i *fairway.Instance) { i.Protected = true }
+// protected keeps autoscalers away, as if somebody else had said so.
+func protected(n *fairway.Node, i *fairway.Instance) {
+	i.Protected = true
+	if n.Annotations == nil {
+		n.Annotations = map[string]string{}
+	}
+	n.Annotations[fairway.AnnotationScaleDown] = "true"
+}
 
 func readyFor(d time.Duration) func(*fairway.Node, *fairway.Instance) {
-	return func(n *fairway.Node, i *fairway.Instance) { n.ReadySince = noon.Add(-d); i.Protected = true }
+	return func(n *fairway.Node, i *fairway.Instance) {
+		n.ReadySince = noon.Add(-d)
+		protected(n, i)
+	}
 }
 
 func notReady(launched time.Duration) func(*fairway.Node, *fairway.Instance) {
 	return func(n *fairway.Node, i *fairway.Instance) {
 		n.Ready, n.CreatedAt, n.ReadySince = false, noon.Add(-launched), noon.Add(-launched)
-		i.LaunchedAt, i.Protected = noon.Add(-launched), true
+		i.LaunchedAt = noon.Add(-launched)
+		protected(n, i)
 	}
 }
 
@@ -274,6 +285,8 @@ func texts(actions []Action) []string {
 		case ActionMark:
 			what := "clean"
 			switch m := a.Marks; {
+			case m.ScaleDownDisabled != nil && *m.ScaleDownDisabled:
+				what = "keep"
 			case m.Quarantine != nil && *m.Quarantine != "":
 				what = "quarantine"
 			case m.Status != nil && *m.Status != fairway.LifecycleReady:

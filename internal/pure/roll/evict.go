@@ -34,7 +34,7 @@ func (v *view) evict() {
 	left := map[string]int{} // evictions that may still be tried, by refusal key
 	gone := map[string]bool{}
 	for _, m := range drains {
-		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.old() && !m.pool.isSurplus(m) {
+		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) {
 			continue // start begins the drain again, or its marks are taken away
 		}
 		if wait := m.deregistering(v.now); wait > 0 {
@@ -185,7 +185,7 @@ func (v *view) endDrained() {
 			return cmp.Or(a.drainStart().Compare(b.drainStart()), cmp.Compare(a.ID, b.ID))
 		})
 		for _, m := range drains {
-			if !m.node.Unschedulable || m.drainStart().IsZero() || !m.old() && !p.isSurplus(m) {
+			if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) {
 				continue
 			}
 			dead := m.dead(v.now)
@@ -234,6 +234,9 @@ func (m *member) nodeName() string {
 // surplus reports whether the pool needs no other instance in place of the member.
 func (v *view) surplus(m *member) bool {
 	p := m.pool
+	if p.Remove {
+		return true
+	}
 	if p.Desired <= p.base {
 		// Shrinking below the size from before is never right: what is missing is launched.
 		return false
@@ -255,7 +258,12 @@ func (v *view) replaceBroken() {
 			continue // no roll: what breaks by itself is not ours
 		}
 		for _, m := range p.of(broken) {
-			v.end(m, fmt.Sprintf("did not become ready within %s", p.nodeReadyTimeout()))
+			why := fmt.Sprintf("did not become ready within %s: %s", p.nodeReadyTimeout(), m.missing)
+			if !m.joined() {
+				v.end(m, why)
+				continue
+			}
+			v.begin(candidate{member: m}, "it "+why) // pods may stand on it
 		}
 	}
 }

@@ -12,19 +12,28 @@ import (
 func (v *view) finish() {
 	clean := true
 	var blocked []fairway.BlockedNode
+	if v.watchMarked() {
+		clean = false
+	}
 	for _, p := range v.pools {
 		if !v.ends(p) {
 			clean = false
 			continue
 		}
 		for _, m := range p.members {
-			switch {
-			case m.kind == leaving:
-			case p.tagged && m.Protected && !m.old():
+			if m.kind == leaving {
+				continue
+			}
+			if m.guarded() {
 				v.unprotect(m)
 				clean = false
+			}
+			switch {
 			case m.kind == quarantined:
 				blocked = append(blocked, v.whyBlocked(m))
+			case m.kind == kept:
+				v.keep(m)
+				clean = !v.clean(m, "waits for somebody to ask for its replacement") && clean
 			case !m.old() && v.clean(m, "is up to date"):
 				clean = false
 			}
@@ -54,13 +63,16 @@ func (v *view) ends(p *pool) bool {
 	if p.active() > 0 || p.acted || p.resized {
 		return false
 	}
-	if !p.tagged && p.stuck() == 0 {
+	if p.Remove {
+		return v.endsRemoved(p)
+	}
+	if !p.tagged && p.count(quarantined) == 0 {
 		return true // no roll, or one that was cleaned up after
 	}
 	for _, m := range p.members {
 		switch m.kind {
 		case booting:
-			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Since: m.LaunchedAt, Reason: fmt.Sprintf("waits for %s to be ready for %s", m.name(), p.MinReady)})
+			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Since: m.LaunchedAt, Reason: m.waitsReady()})
 			return false
 		case broken, draining:
 			return false
@@ -71,7 +83,7 @@ func (v *view) ends(p *pool) bool {
 			}
 		}
 	}
-	if p.launching() > 0 {
+	if p.launching() > 0 && !(p.Spot && v.noRoom(p)) {
 		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to launch %d instances in %s%s", p.launching(), p.Pool, refusals(p))})
 		return false
 	}
@@ -103,11 +115,16 @@ func (v *view) forget(p *pool) {
 // tidyUp is the end of a roll that leaves nodes behind: their marks and the
 // tags go, and the nodes are named.
 func (v *view) tidyUp() {
-	for _, p := range v.pools {
+	v.endProbes()
+	for _, p := range v.everyPool() {
 		for _, m := range p.members {
-			if m.kind != leaving {
-				v.clean(m, "cannot be rolled")
+			if m.kind == leaving {
+				continue
 			}
+			if m.guarded() {
+				v.unprotect(m)
+			}
+			v.clean(m, "cannot be rolled")
 		}
 		if p.tagged {
 			v.forget(p)

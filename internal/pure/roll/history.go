@@ -15,7 +15,7 @@ type History struct {
 	// RefusedAt is when an eviction was last refused, by budget or pod
 	// (RefusalKey).
 	RefusedAt map[string]time.Time
-	// Services are the StatefulSets seen, by namespace/name.
+	// Services are the data services seen, by namespace/name.
 	Services map[string]Service
 	// Drains are the drains under way, by node.
 	Drains map[string]Progress
@@ -35,17 +35,36 @@ type History struct {
 	NoRoomSince map[string]time.Time
 	// IdleSince is since when nothing could be done in a pool.
 	IdleSince map[string]time.Time
+	// Lacking are the new instances that lack something, or did, by id.
+	Lacking map[string]Lack
+	// Proven is since when the probe of a new instance has been good, by id.
+	Proven map[string]time.Time
+	// Forced is when a pod was last deleted by force, by budget.
+	Forced map[string]time.Time
+	// PausedAt is when the roll was last seen paused.
+	PausedAt time.Time
+	// Waiting is since when the things of Decision.Waits have been waited for.
+	Waiting map[string]time.Time
+	// Apps are the applications as they were when the roll began.
+	Apps Apps
+	// Units are the mean resources of a node from before the roll, by pool.
+	Units map[string]Unit
 	// Blocked is set once nothing but these nodes is left and only cleaning up
 	// remains.
 	Blocked []fairway.BlockedNode
 }
 
-// Service is what is remembered of a StatefulSet: so long as one of its pods
+// Service is what is remembered of a data service: so long as one of its pods
 // has been deleted and not made again, only memory knows that it is missing.
 type Service struct {
 	Members int       // the most that were seen
 	Seen    int       // how many were seen last
 	Since   time.Time // since when Seen has not changed
+	// Roles says that its pods have carried roles, Leader which was the only
+	// leader last ("" for none or several) and Led since when.
+	Roles  bool
+	Leader string
+	Led    time.Time
 }
 
 // Progress is how far a drain has come.
@@ -53,6 +72,13 @@ type Progress struct {
 	Left  int // steps still to go: two for a pod, one for one that shuts down or a volume
 	Since time.Time
 }
+
+// Lack is since when a new instance has lacked something (zero when it lacks
+// nothing), and when it was last seen to.
+type Lack struct{ Since, Last time.Time }
+
+// Unit is what one node of a pool can allocate: millicores and bytes.
+type Unit struct{ CPU, Memory int64 }
 
 // Size is a desired size and when it was asked for.
 type Size struct {
@@ -114,6 +140,13 @@ func (h History) clone() History {
 		NoRoomSince: cloned(h.NoRoomSince),
 		IdleSince:   cloned(h.IdleSince),
 		Blocked:     slices.Clone(h.Blocked),
+		Lacking:     cloned(h.Lacking),
+		Proven:      cloned(h.Proven),
+		Forced:      cloned(h.Forced),
+		PausedAt:    h.PausedAt,
+		Waiting:     cloned(h.Waiting),
+		Apps:        h.Apps.clone(),
+		Units:       cloned(h.Units),
 	}
 }
 
@@ -126,7 +159,7 @@ func (h *History) notAfter(now time.Time) {
 		}
 	}
 	for k, s := range h.Services {
-		s.Since = earlier(s.Since, now)
+		s.Since, s.Led = earlier(s.Since, now), earlier(s.Led, now)
 		h.Services[k] = s
 	}
 	for k, d := range h.Drains {
@@ -147,6 +180,23 @@ func (h *History) notAfter(now time.Time) {
 	for k, t := range h.IdleSince {
 		h.IdleSince[k] = earlier(t, now)
 	}
+	for k, l := range h.Lacking {
+		h.Lacking[k] = Lack{earlier(l.Since, now), earlier(l.Last, now)}
+	}
+	for k, t := range h.Waiting {
+		h.Waiting[k] = earlier(t, now)
+	}
+	for k, t := range h.Forced {
+		h.Forced[k] = earlier(t, now)
+	}
+	for k, t := range h.Proven {
+		h.Proven[k] = earlier(t, now)
+	}
+	for k, t := range h.Apps.Down {
+		h.Apps.Down[k] = earlier(t, now)
+	}
+	h.PausedAt = earlier(h.PausedAt, now)
+	h.Apps.SickSince = earlier(h.Apps.SickSince, now)
 }
 
 func earlier(a, b time.Time) time.Time {

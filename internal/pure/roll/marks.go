@@ -15,12 +15,15 @@ func (v *view) mark(p *pool) {
 	for _, m := range p.members {
 		switch {
 		case m.node == nil || m.kind == leaving:
+		case m.kind == kept && p.active() == 0:
 		case m.old():
 			if marks, ok := m.outdatedMarks(); ok {
 				v.act(p, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
-					Why: fmt.Sprintf("marks %s as outdated", m.node.Name)})
+					Why: fmt.Sprintf("marks %s as outdated: %s", m.node.Name, m.outdated)})
 			}
-		case p.isSurplus(m):
+		case m.goes(v.now) && m.kind != broken, m.kind == broken && m.joined():
+		case p.rolling(): // finish takes away what protects new nodes
+			v.clean(m, "is up to date", fairway.MarkScaleDown)
 		default:
 			v.clean(m, "is up to date")
 		}
@@ -37,6 +40,9 @@ func (m *member) outdatedMarks() (fairway.NodeMarks, bool) {
 	if s := m.node.Labels[fairway.LabelLifecycleStatus]; s == "" || s == fairway.LifecycleReady {
 		marks.Status = new(fairway.LifecyclePending)
 	}
+	if m.pool.Remove && m.pool.Strategy == CLC && m.node.Labels[fairway.LabelReplacement] != fairway.ReplacementNone {
+		marks.Replacement = new(fairway.ReplacementNone)
+	}
 	return marks, marks != fairway.NodeMarks{}
 }
 
@@ -48,12 +54,17 @@ func (m *member) effect() string {
 	return "PreferNoSchedule"
 }
 
-// clean takes all marks of Fairway from a node and reports whether there were any.
-func (v *view) clean(m *member, why string) bool {
+// clean takes all marks of Fairway from a node, but for those named, and
+// reports whether there were any.
+func (v *view) clean(m *member, why string, but ...string) bool {
 	if m.node == nil || m.cleaned {
 		return m.cleaned
 	}
-	marks := slices.Sorted(maps.Keys(owned(*m.node)))
+	mine := owned(*m.node)
+	for _, mark := range but {
+		delete(mine, mark)
+	}
+	marks := slices.Sorted(maps.Keys(mine))
 	if without(marks) == (fairway.NodeMarks{}) {
 		return false
 	}
@@ -69,14 +80,38 @@ func (p *pool) isSurplus(m *member) bool {
 	return !m.old() && (m.kind == draining || m.kind == quarantined) && p.active() == 0 && p.Desired > p.base
 }
 
-// protect keeps the autoscaler from removing new nodes while the roll lasts.
+// protect keeps autoscalers from removing new nodes while the roll lasts: those
+// that let the cloud choose, and those that end nodes themselves. Outdated
+// nodes stay free to go.
 func (v *view) protect(p *pool) {
 	if p.active() == 0 {
 		return
 	}
 	for _, m := range p.members {
-		if !m.old() && m.kind != leaving && !m.Protected {
-			v.act(p, Action{Kind: ActionProtect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf("protects the new node %s from scale-in", m.name())})
+		if !m.old() && m.kind != leaving {
+			v.guard(m, "protects the new node %s from scale-in")
 		}
 	}
+}
+
+// guard protects a member from scale-in and reports whether it is protected
+// already. The mark on the node also says whose the protection is.
+func (v *view) guard(m *member, why string) bool {
+	if m.node != nil && m.node.Annotations[fairway.AnnotationScaleDown] == "" && !m.cleaned {
+		v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: fairway.NodeMarks{ScaleDownDisabled: new(true)}, Why: fmt.Sprintf(why, m.name())})
+	}
+	if !m.Protected {
+		v.act(m.pool, Action{Kind: ActionProtect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf(why, m.name())})
+	}
+	return m.Protected
+}
+
+// guarded reports whether a member is protected from scale-in by a roll. An
+// outdated one may be since an earlier roll, or for another reason; the mark
+// tells.
+func (m *member) guarded() bool {
+	if !m.Protected {
+		return false
+	}
+	return !m.old() && m.pool.tagged || m.node != nil && owned(*m.node)[fairway.MarkScaleDown] != ""
 }

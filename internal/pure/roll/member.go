@@ -17,14 +17,24 @@ type member struct {
 	fairway.Instance
 	pool *pool
 	node *fairway.Node // nil while there is none
-	pods []fairway.Pod // on the node, neither finished nor of a DaemonSet nor mirrors
+	pods []fairway.Pod // on the node, neither finished nor of a DaemonSet nor mirrors nor probes
 	all  []fairway.Pod // on the node, not finished
 	kind kind
+	// outdated says why it has to be replaced; "" when it has not.
+	outdated string
+	// missing says what a new member lacks to count as a replacement, and
+	// lackingFor how long this manager has seen it lack something.
+	missing    string
+	lackingFor time.Duration
+	// completeSince is since when a new member has had all that it needs.
+	completeSince time.Time
 	// away is since when this manager has seen it not Ready.
 	away time.Time
 	// starts says that its drain begins with this decision, freed that it is
 	// given up, held that its end waits for a newer view of the cloud.
 	starts, freed, held bool
+	// ends says that an abort ends it.
+	ends bool
 	// cleaned says that its marks are taken away in this decision.
 	cleaned bool
 	// again says that it was quarantined and is tried again.
@@ -37,16 +47,16 @@ type kind string
 const (
 	leaving     kind = "leaving"     // the instance is shutting down
 	fresh       kind = "fresh"       // outdated, not touched yet but for marks
+	kept        kind = "kept"        // outdated, and left until a person asks for its replacement
 	draining    kind = "draining"    // outdated or surplus, its pods are leaving
 	quarantined kind = "quarantined" // cannot be drained
-	booting     kind = "booting"     // new, not yet Ready and in service for long enough
-	broken      kind = "broken"      // new, and not Ready in time
+	booting     kind = "booting"     // new, and has not had all that it needs for long enough
+	broken      kind = "broken"      // new, and has not got all that it needs in time
 	good        kind = "good"        // a replacement that counts
 )
 
-// old reports whether the member is made from anything but the group's newest
-// launch template.
-func (m *member) old() bool { return m.Generation != m.pool.Group.Generation }
+// old reports whether the member has to be replaced.
+func (m *member) old() bool { return m.outdated != "" }
 
 // name returns the name that people know the member by.
 func (m *member) name() string {
@@ -78,24 +88,32 @@ func (m *member) classify(now time.Time) kind {
 			return quarantined
 		}
 	}
-	if m.old() {
+	switch {
+	case m.old() && m.keepsOld():
+		return kept
+	case m.old():
 		return fresh
-	}
-	if m.node == nil || !m.node.Ready || m.State != fairway.InstanceInService {
-		// A Ready node may have pods already, though the group does not count it yet.
-		if m.late(now) && (m.node == nil || !m.node.Ready) {
-			return broken
-		}
-		return booting
-	}
-	since := m.node.ReadySince
-	if m.InServiceAt.After(since) {
-		since = m.InServiceAt
-	}
-	if now.Sub(since) < m.pool.MinReady {
+	case (m.node == nil || !m.node.Ready) && m.late(now), m.joined() && m.unfit(now) && m.lackingFor >= m.pool.nodeReadyTimeout():
+		return broken
+	case m.missing != "" || now.Sub(m.completeSince) < m.pool.MinReady:
 		return booting
 	}
 	return good
+}
+
+// joined reports whether the kubelet is ready, so that pods may stand on the node.
+func (m *member) joined() bool { return m.node != nil && m.node.Ready }
+
+// unfit reports whether a new member still lacks something although its time
+// is up.
+func (m *member) unfit(now time.Time) bool {
+	return !m.old() && m.missing != "" && now.Sub(m.LaunchedAt) >= m.pool.nodeReadyTimeout()
+}
+
+// goes reports whether the node of a member is rightly drained: it is outdated,
+// one more than the pool needs, or not fit to be a replacement.
+func (m *member) goes(now time.Time) bool {
+	return m.old() || m.pool.isSurplus(m) || m.kind != quarantined && m.joined() && m.unfit(now)
 }
 
 // drained reports whether a drain of the node has begun.

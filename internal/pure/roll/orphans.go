@@ -38,13 +38,37 @@ func Orphans(nodes []fairway.Node, active func(updateID string) bool) []Action {
 // owned returns the marks on the node that Fairway set, with the updates that
 // own them.
 func owned(n fairway.Node) map[string]string {
+	text := n.Annotations[fairway.AnnotationMarks]
+	if text == "" {
+		return nil
+	}
+	if marks, ok := plain(text); ok {
+		return marks
+	}
 	marks := map[string]string{}
-	if text := n.Annotations[fairway.AnnotationMarks]; text != "" {
-		if json.Unmarshal([]byte(text), &marks) != nil {
-			return nil
-		}
+	if json.Unmarshal([]byte(text), &marks) != nil {
+		return nil
 	}
 	return marks
+}
+
+// plain reads the JSON that Fairway itself writes, {"mark":"update",...}, which
+// is read for every node in every decision; anything else it leaves to others.
+func plain(text string) (map[string]string, bool) {
+	inner, ok := strings.CutPrefix(text, `{"`)
+	inner, end := strings.CutSuffix(inner, `"}`)
+	if !ok || !end || strings.ContainsAny(inner, `\ `) {
+		return nil, false
+	}
+	marks := make(map[string]string, 8)
+	for pair := range strings.SplitSeq(inner, `","`) {
+		mark, id, ok := strings.Cut(pair, `":"`)
+		if !ok || strings.Contains(mark, `"`) || strings.Contains(id, `"`) {
+			return nil, false
+		}
+		marks[mark] = id
+	}
+	return marks, true
 }
 
 // without returns the change that removes the named marks.
@@ -64,6 +88,12 @@ func without(marks []string) fairway.NodeMarks {
 			m.ExcludeLB = new(false)
 		case fairway.MarkQuarantine:
 			m.Quarantine = new("")
+		case fairway.MarkScaleDown:
+			m.ScaleDownDisabled = new(false)
+		case fairway.MarkLastForced:
+			m.LastForced = new(time.Time{})
+		case fairway.MarkReplacement:
+			m.Replacement = new("")
 		case fairway.MarkRotate:
 			m.Rotate = new("")
 		}

@@ -11,6 +11,7 @@ import (
 type pool struct {
 	fairway.Group
 	Settings
+	Remove bool // see Pool
 	// base is the size from before the roll.
 	base int
 	// tagged says that the group carries the tag with the base.
@@ -74,16 +75,20 @@ func (p *pool) outdated() []*member {
 	return slices.DeleteFunc(slices.Clone(p.members), func(m *member) bool { return !m.old() || m.kind == leaving })
 }
 
-// stuck is how many old members are quarantined.
+// stuck is how many old members stay: quarantined, or kept until a person asks.
 func (p *pool) stuck() int {
 	n := 0
 	for _, m := range p.outdated() {
-		if m.kind == quarantined && !m.starts {
+		if (m.kind == quarantined || m.kind == kept) && !m.starts {
 			n++
 		}
 	}
 	return n
 }
+
+// rolling reports whether nodes of the pool are being replaced, or were a
+// moment ago.
+func (p *pool) rolling() bool { return p.tagged || p.active() > 0 }
 
 // active is how many old members are still to be replaced.
 func (p *pool) active() int { return len(p.outdated()) - p.stuck() }

@@ -116,6 +116,14 @@ func (v *view) lacks(m *member) (missing string, since time.Time) {
 	return "", latest(since, readySince(*p))
 }
 
+// waitsReady says what a new member is waited for.
+func (m *member) waitsReady() string {
+	if m.missing != "" {
+		return fmt.Sprintf("waits for %s: %s", m.name(), m.missing)
+	}
+	return fmt.Sprintf("waits for %s to stay ready for %s", m.name(), m.pool.MinReady)
+}
+
 // missingProbe is what a member lacks whose probe pod has not succeeded.
 const missingProbe = "its probe pod is not ready"
 
@@ -153,7 +161,6 @@ func (v *view) judge(m *member) {
 	seen.Last = v.now
 	v.History.Lacking[m.ID] = seen
 	m.lackingFor = v.now.Sub(seen.Since)
-	delete(v.History.Proven, m.ID)
 }
 
 // probe starts the probe pods of new nodes that have everything else, and ends
@@ -171,7 +178,11 @@ func (v *view) probe() {
 					v.act(p, Action{Kind: ActionProbe, Node: m.node.Name, Instance: m.ID,
 						Why: fmt.Sprintf("tries with a pod whether %s works", m.node.Name)})
 				}
-			case !pod.Deleting && (m.kind != booting && m.kind != broken || !p.rolling() || !p.Probe):
+			case pod.Deleting:
+			case m.kind != booting && m.kind != broken || !p.rolling() || !p.Probe:
+				if pod.Ready && m.kind == good {
+					v.History.Proven[m.ID] = readySince(*pod)
+				}
 				v.endProbe(m, pod)
 			}
 		}

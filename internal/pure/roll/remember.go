@@ -33,7 +33,7 @@ func (v *view) remember() {
 		}
 		for _, m := range p.of(broken) {
 			// Seen for a while as well: one jump of the clock is no failure.
-			if v.now.Sub(m.away) >= p.nodeReadyTimeout()/2 {
+			if max(v.now.Sub(m.away), m.lackingFor) >= p.nodeReadyTimeout()/2 {
 				h.NotJoined[m.ID] = NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt}
 			}
 		}

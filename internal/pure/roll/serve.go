@@ -10,12 +10,14 @@ import (
 // requests to.
 type serving struct{ all, in int }
 
-// ownerKey names the controller of a pod, or is "" for a pod without one.
-func ownerKey(p fairway.Pod) string {
+// owner is the controller of a pod; the zero value is none.
+type owner struct{ namespace, kind, name string }
+
+func ownerOf(p *fairway.Pod) owner {
 	if p.OwnerKind == "" {
-		return ""
+		return owner{}
 	}
-	return p.Namespace + "/" + p.OwnerKind + "/" + p.OwnerName
+	return owner{p.Namespace, p.OwnerKind, p.OwnerName}
 }
 
 // deprives says which application would have less than half of its pods behind
@@ -28,15 +30,17 @@ func (v *view) deprives(m *member) string {
 	if m.pool.Deregistration == 0 || m.node == nil || v.drains() == 0 {
 		return ""
 	}
-	here := map[string]int{}
-	for _, p := range m.pods {
-		if key := ownerKey(p); key != "" && p.OwnerKind != "Job" && p.Ready && !p.Deleting {
+	here := make(map[owner]int, len(m.pods))
+	for i := range m.pods {
+		p := &m.pods[i]
+		if key := ownerOf(p); key != (owner{}) && p.OwnerKind != "Job" && p.Ready && !p.Deleting {
 			here[key]++
 		}
 	}
 	counts := v.served()
-	for _, p := range m.pods {
-		key := ownerKey(p)
+	for i := range m.pods {
+		p := &m.pods[i]
+		key := ownerOf(p)
 		s := counts[key]
 		if here[key] == 0 || 2*(s.in-here[key]) >= s.all || here[key] == s.all {
 			continue // an application that stands on this node alone loses it whatever else drains
@@ -57,14 +61,14 @@ func (v *view) drains() int {
 
 // served counts the pods of every owner, with the drains that begin in this
 // decision taken as begun. It counts once until another drain begins.
-func (v *view) served() map[string]serving {
+func (v *view) served() map[owner]serving {
 	if n := v.drains(); v.serving == nil || v.servingAt != n {
 		v.serving, v.servingAt = v.countServing(), n
 	}
 	return v.serving
 }
 
-func (v *view) countServing() map[string]serving {
+func (v *view) countServing() map[owner]serving {
 	out := map[string]bool{}
 	for _, n := range v.nodes {
 		_, excluded := n.Labels[fairway.LabelExcludeLB]
@@ -77,10 +81,11 @@ func (v *view) countServing() map[string]serving {
 			}
 		}
 	}
-	counts := map[string]serving{}
-	for _, p := range v.pods {
-		key := ownerKey(p)
-		if key == "" || p.Finished {
+	counts := map[owner]serving{}
+	for i := range v.pods {
+		p := &v.pods[i]
+		key := ownerOf(p)
+		if key == (owner{}) || p.Finished {
 			continue
 		}
 		s := counts[key]

@@ -156,9 +156,8 @@ func (v *view) forgo(p *pool) {
 	}
 	safe := true
 	for _, m := range p.members {
-		if m.kind != leaving && !m.Protected {
-			safe = false
-			v.act(p, Action{Kind: ActionProtect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf("protects %s while the group shrinks", m.name())})
+		if m.kind != leaving {
+			safe = v.guard(m, "protects %s while the group shrinks") && safe
 		}
 	}
 	if !safe {

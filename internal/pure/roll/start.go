@@ -24,8 +24,13 @@ type candidate struct {
 // start begins as many drains as capacity and zones allow, the best first.
 func (v *view) start(p *pool) {
 	for range p.members {
-		all := v.candidates(p)
+		all, later := v.inTurn(p, v.candidates(p))
 		if len(all) == 0 {
+			return
+		}
+		if why := v.standsStill(p); why != "" {
+			v.hold(all, why)
+			v.hold(later, why)
 			return
 		}
 		i := slices.IndexFunc(all, func(c candidate) bool { return v.refuses(c, all) == "" })
@@ -35,6 +40,7 @@ func (v *view) start(p *pool) {
 				return
 			}
 			v.explain(p, all)
+			v.explainLater(p, later)
 			return
 		}
 		v.begin(all[i], "")

@@ -20,7 +20,7 @@ func (v *view) quarantine() {
 			if start := m.drainStart().Add(p.Deregistration); start.After(since) {
 				since = start
 			}
-			if m.drainStart().IsZero() || !m.old() && !p.isSurplus(m) || v.now.Sub(since) < p.blockedAfter() {
+			if m.drainStart().IsZero() || !m.goes(v.now) || v.now.Sub(since) < p.blockedAfter() {
 				continue
 			}
 			if b, ok := v.blocker(m); ok {
@@ -156,19 +156,20 @@ func (v *view) fails() bool {
 // giveUp leaves the cluster as it is, without marks: what never joined is
 // ended, and the tag with the size from before stays for the next attempt.
 func (v *view) giveUp() {
-	for _, p := range v.pools {
+	v.endProbes()
+	for _, p := range v.everyPool() {
 		for _, m := range p.members {
 			if m.kind == leaving {
 				continue
 			}
-			v.clean(m, "stays as it is")
-			if m.Protected && !m.old() && p.tagged {
+			if m.guarded() {
 				v.unprotect(m)
 			}
+			v.clean(m, "stays as it is")
 		}
 		if v.brake == "" {
 			for _, m := range p.of(broken) {
-				if p.Desired > p.base {
+				if p.Desired > p.base && !m.joined() {
 					v.end(m, "did not become ready")
 				}
 			}

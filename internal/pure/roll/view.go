@@ -11,44 +11,33 @@ import (
 // view is a snapshot joined and classified, and the decision that grows from it.
 type view struct {
 	now       time.Time
-	pools     []*pool
+	pools     []*pool // those that are rolled
+	marked    []*pool // those that are only marked (strategy clc)
 	nodes     []fairway.Node
 	pods      []fairway.Pod
 	budgets   []fairway.Budget
 	covering  map[string][]*fairway.Budget // by pod UID
-	services  map[string][]fairway.Pod     // the pods of each StatefulSet
-	pending   []fairway.Pod                // not scheduled
-	serving   map[string]serving           // see served; counted with servingAt drains
+	services  map[string][]fairway.Pod     // the members of each data service (serviceOf)
+	on        map[string]standing          // by node
+	needs     needs
+	pending   []fairway.Pod     // not scheduled
+	serving   map[owner]serving // see served; counted with servingAt drains
 	servingAt int
 	brake     string // why nothing may be drained or ended; ""
+	caution   string // why no other drain may begin; ""
+	paused    string // who paused the roll; ""
+	aborted   bool
+	leftover  []string // what an abort leaves
 
 	Decision
 }
 
 // newView joins the snapshot.
 func newView(s Snapshot, now time.Time) *view {
-	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, covering: map[string][]*fairway.Budget{}, services: map[string][]fairway.Pod{}}
+	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, paused: s.Paused}
 	v.History = s.History.clone()
 	v.History.notAfter(now)
-	for i, b := range s.Budgets {
-		for _, uid := range b.PodUIDs {
-			v.covering[uid] = append(v.covering[uid], &s.Budgets[i])
-		}
-	}
-	on := map[string][]fairway.Pod{}
-	for _, p := range s.Pods {
-		if p.Finished {
-			continue
-		}
-		if p.OwnerKind == "StatefulSet" {
-			v.services[p.Namespace+"/"+p.OwnerName] = append(v.services[p.Namespace+"/"+p.OwnerName], p)
-		}
-		if p.Node == "" {
-			v.pending = append(v.pending, p)
-			continue
-		}
-		on[p.Node] = append(on[p.Node], p)
-	}
+	v.join(s)
 	byName, byProvider := map[string]*fairway.Node{}, map[string]*fairway.Node{}
 	for i := range s.Nodes {
 		byName[s.Nodes[i].Name] = &s.Nodes[i]
@@ -63,25 +52,52 @@ func newView(s Snapshot, now time.Time) *view {
 		return byName[i.NodeName]
 	}
 	for _, p := range s.Pools {
-		pl := &pool{Group: p.Group, Settings: p.Settings}
-		pl.base, pl.tagged = base(p.Group)
+		pl := &pool{Group: p.Group, Settings: p.Settings, Remove: p.Remove}
+		if pl.base, pl.tagged = base(p.Group); p.Remove {
+			pl.base, pl.tagged = 0, false
+		}
 		for _, i := range s.Instances {
 			if i.Pool != p.Group.Pool || i.State == fairway.InstanceTerminated {
 				continue
 			}
 			m := &member{Instance: i, pool: pl, node: node(i)}
 			if m.node != nil {
-				m.all = on[m.node.Name]
-				m.pods = slices.DeleteFunc(slices.Clone(m.all), func(p fairway.Pod) bool { return p.Mirror || p.OwnerKind == "DaemonSet" })
-				slices.SortFunc(m.pods, func(a, b fairway.Pod) int { return cmp.Compare(podName(a), podName(b)) })
+				on := v.on[m.node.Name]
+				m.all, m.pods = on.all, on.all[:on.leave:on.leave]
 			}
+			m.outdated = WhyOutdated(p, i, m.node, now)
 			m.away = v.away(m)
-			m.kind = m.classify(now)
+			if m.old() {
+				m.kind = m.classify(now)
+			}
 			pl.members = append(pl.members, m)
 		}
 		slices.SortFunc(pl.members, func(a, b *member) int { return cmp.Or(cmp.Compare(a.name(), b.name()), cmp.Compare(a.ID, b.ID)) })
-		v.pools = append(v.pools, pl)
+		if pl.Strategy == CLC {
+			v.marked = append(v.marked, pl)
+		} else {
+			v.pools = append(v.pools, pl)
+		}
 	}
-	v.brake = v.braked(s.Instances, node)
+	v.findNeeds(s)
+	for _, p := range v.everyPool() {
+		for _, m := range p.members {
+			if !m.old() {
+				v.judge(m)
+				m.kind = m.classify(now)
+			}
+		}
+	}
+	if !s.IgnoreBrakes {
+		v.brake = cmp.Or(v.braked(s.Instances, node), slowAPI(s.API))
+	}
 	return v
+}
+
+// everyPool returns the pools that are rolled and those that are only marked.
+func (v *view) everyPool() []*pool {
+	if len(v.marked) == 0 {
+		return v.pools
+	}
+	return slices.Concat(v.pools, v.marked)
 }

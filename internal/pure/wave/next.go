@@ -42,6 +42,9 @@ func Next(s Snapshot, now time.Time) Decision {
 			return Decision{State: fairway.RolloutDone, Wave: max(0, len(waves)-1), Reason: done(waves, r.Revision)}
 		}
 		p := progress{waves: waves, at: at, settings: s.Settings, now: now}
+		if halt, hint := p.aborted(); halt != "" {
+			return Decision{State: fairway.RolloutHalted, Wave: at, Reason: halt, Hint: hint, Next: lookAgain}
+		}
 		if halt, hint := p.overBudget(); halt != "" {
 			return Decision{State: fairway.RolloutHalted, Wave: at, Reason: halt, Hint: hint, Next: lookAgain}
 		}
@@ -121,6 +124,18 @@ type progress struct {
 
 // begun returns the clusters of this wave and all before it.
 func (p progress) begun() []Cluster { return slices.Concat(p.waves[:p.at+1]...) }
+
+// aborted says that a person wanted no more of the rollout on some cluster, or
+// "": whatever the budget, nothing else starts then.
+func (p progress) aborted() (reason, hint string) {
+	for _, c := range p.begun() {
+		if c.State == Aborted {
+			return fmt.Sprintf("halted: the update of cluster %s was aborted by %s", c.ID, orElse(c.Message, "a person")),
+				"nothing else starts; merge a commit, which begins a new rollout, or change the registry entry of the cluster, which updates it again"
+		}
+	}
+	return "", ""
+}
 
 // overBudget says why the rollout halts, or "".
 func (p progress) overBudget() (reason, hint string) {
@@ -262,7 +277,7 @@ func (p progress) unsettled() string {
 // budget and blocked clusters lack nothing.
 func (p progress) unsettledOne(c Cluster) string {
 	switch c.State {
-	case Failed, Partial, Blocked:
+	case Failed, Partial, Blocked, Aborted:
 		return ""
 	case Converged:
 		switch {

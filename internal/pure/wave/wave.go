@@ -37,6 +37,7 @@ const (
 	Converged State = "converged" // runs the revision
 	Partial   State = "partial"   // runs it but for nodes that cannot be rolled
 	Failed    State = "failed"    // the update to the revision failed
+	Aborted   State = "aborted"   // a person ended the update to the revision
 	Blocked   State = "blocked"   // a person blocked updates of the cluster
 	Unhealthy State = "unhealthy" // runs the revision, and its health dropped
 )

@@ -14,8 +14,8 @@ import (
 
 // cluster is `fairway cluster`.
 func (e *env) cluster() *cobra.Command {
-	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet"},
-		e.clusterList(), e.clusterShow())
+	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet, and rotate their nodes"},
+		e.clusterList(), e.clusterShow(), e.clusterRotate())
 }
 
 func (e *env) clusterList() *cobra.Command {
@@ -118,6 +118,9 @@ func (e *env) clusterCard(v *client.ClusterView, origin, wide bool) *table {
 	line("waiting for", v.State.Waiting)
 	line("since", age(e.Now(), v.State.Since))
 	line("who can act", v.State.Actor)
+	for _, row := range stops(v.Alias, v.State.Update, v.State.Paused, v.State.Aborting) {
+		line(row[0], row[1])
+	}
 	line("nodes done", nodes(v.State.NodesDone, v.State.NodesTotal))
 	line("last error", v.State.Error)
 	line("hint", v.State.Hint)

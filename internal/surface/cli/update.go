@@ -11,8 +11,8 @@ import (
 
 // update is `fairway update`.
 func (e *env) update() *cobra.Command {
-	return group(&cobra.Command{Use: "update", Aliases: []string{"updates"}, Short: "Look at updates of single clusters"},
-		e.updateList(), e.updateShow())
+	return group(&cobra.Command{Use: "update", Aliases: []string{"updates"}, Short: "Look at updates of single clusters, and steer them"},
+		e.updateList(), e.updateShow(), e.updatePause(), e.updateResume(), e.updateAbort())
 }
 
 func (e *env) updateList() *cobra.Command {
@@ -94,13 +94,17 @@ func (e *env) updateCard(u *client.UpdateView, wide bool) *table {
 	t.add("cluster", u.ClusterID)
 	t.add("rollout", dash(u.RolloutID))
 	t.add("version", dash(u.Version))
+	t.add("reason", dash(u.Reason))
 	t.add("state", string(u.State))
 	t.add("doing", dash(u.Doing))
 	t.add("waiting for", dash(u.Waiting))
 	t.add("since", age(e.Now(), u.Since))
 	t.add("who can act", dash(u.Actor))
+	for _, row := range stops(u.ID, u.State, u.Paused, u.Aborting) {
+		t.add(row...)
+	}
 	t.add("nodes done", nodes(u.NodesDone, u.NodesTotal))
-	t.add("evictions", fmt.Sprintf("%d accepted, %d refused", u.Evictions, u.EvictionsRefused))
+	t.add("evictions", fmt.Sprintf("%d accepted, %d refused, %d forced", u.Evictions, u.EvictionsRefused, u.EvictionsForced))
 	t.add("attempts", fmt.Sprint(u.Attempts))
 	t.add("error", dash(u.Error))
 	t.add("hint", dash(u.Hint))

@@ -39,16 +39,31 @@ func (c *Client) Address() string { return c.address }
 
 // get asks for a path and decodes the answer into out; nil ignores it.
 func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
-	target := c.address + path
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	return c.call(ctx, http.MethodGet, path, nil, out)
+}
+
+// post sends a body to a path and decodes the answer into out.
+func (c *Client) post(ctx context.Context, path string, body, out any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPost, path, text, out)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, text []byte, out any) error {
+	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(text))
 	if err != nil {
 		return fairway.Errorf(fairway.CodeInvalid, "the address of the server: %w", err).
 			WithHint("write it like http://127.0.0.1:8080")
 	}
 	request.Header.Set("Accept", "application/json, application/problem+json")
+	if text != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -68,7 +83,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fairway.Errorf(fairway.CodeInternal, "read the answer of %s to GET %s: %w", c.address, path, err).
+		return fairway.Errorf(fairway.CodeInternal, "read the answer of %s to %s %s: %w", c.address, method, path, err).
 			WithHint("check that %s is a Fairway server of a fitting version", c.address)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -52,9 +53,18 @@ func (a *api) authenticated(next http.Handler) http.Handler {
 			a.fail(w, r, fairway.Errorf(fairway.CodeForbidden, "%s may not %s %s as %s", caller.Name, r.Method, r.URL.Path, caller.Role).
 				WithHint("use a token with role operator or admin"))
 		default:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller.Name)))
 		}
 	})
+}
+
+// callerKey is where a request keeps the name of its caller.
+type callerKey struct{}
+
+// callerOf returns the name of the caller of a request.
+func callerOf(ctx context.Context) string {
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
 }
 
 // caller finds whose token a request shows. All tokens are compared, each in

@@ -43,15 +43,20 @@ func (a *api) fleet(mux *http.ServeMux) {
 	get(a, h, "get-update", "/api/v1/updates/{update}", "An update with its steps", a.getUpdate)
 	get(a, h, "list-rollouts", "/api/v1/rollouts", "Rollouts, newest first", a.listRollouts)
 	get(a, h, "get-rollout", "/api/v1/rollouts/{rollout}", "A rollout", a.getRollout)
+	a.steering(h)
 	get(a, h, "list-events", "/api/v1/events", "Events after a sequence number, in order", a.listEvents)
 }
 
-// get registers an operation that reads. Its errors become problems.
+// get registers an operation that reads.
 func get[I, O any](a *api, h huma.API, id, path, summary string, do func(ctx context.Context, in *I) (*O, error)) {
-	huma.Register(h, huma.Operation{
-		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
-		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable},
-	}, func(ctx context.Context, in *I) (*O, error) {
+	operation(a, h, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}, do)
+}
+
+// operation registers an operation. Its errors become problems.
+func operation[I, O any](a *api, h huma.API, o huma.Operation, do func(ctx context.Context, in *I) (*O, error)) {
+	id := o.OperationID
+	o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)
+	huma.Register(h, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		if err != nil {
 			if of := fairway.ErrorCode(err); (of == fairway.CodeInternal || of == fairway.CodeUnavailable) && ctx.Err() == nil {

@@ -21,6 +21,8 @@ type Options struct {
 	// Tokens are the callers that are known; without any, every call but the
 	// health checks is refused.
 	Tokens []Token
+	// Steerer carries out what people say of updates; nil refuses them.
+	Steerer fairway.Steerer
 	// Ready says why the process cannot work now, beside the store; nil means
 	// that only the store counts.
 	Ready func(ctx context.Context) error

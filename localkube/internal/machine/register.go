@@ -49,7 +49,8 @@ func (m *Machines) registerDriver(ctx context.Context, machine nodegroup.Machine
 	}
 	node, err := m.client.CoreV1().Nodes().Get(ctx, machine.NodeName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return 0, nil // someone deleted it
+		m.drivers[machine.NodeName] = true // someone deleted the Node; it does not come back
+		return 0, nil
 	}
 	if err == nil {
 		_, err = m.client.StorageV1().CSINodes().Create(ctx, csiNode(node), metav1.CreateOptions{})

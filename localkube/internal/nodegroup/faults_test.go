@@ -1,6 +1,7 @@
 package nodegroup
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -45,6 +46,63 @@ func TestQuotaHoldsForAllGroups(t *testing.T) {
 		setFaults(t, s, Faults{Quota: new(4)})
 		if n := len(liveInstances(s)); n != 4 {
 			t.Errorf("%d live with a quota of 4", n)
+		}
+	})
+}
+
+func TestTargetHealth(t *testing.T) {
+	t.Parallel()
+	bubble(t, testSettings, func(t *testing.T, s *Service) {
+		setFaults(t, s, Faults{UnhealthyNext: 1})
+		group(t, s, 0, 2)
+		states := func() (out []TargetHealth) {
+			for _, i := range s.Instances(InstanceFilter{}) {
+				out = append(out, i.TargetHealth)
+			}
+			return out
+		}
+		pass(10 * time.Second)
+		if got := states(); !slices.Equal(got, []TargetHealth{"", ""}) {
+			t.Errorf("without a load balancer: %q", got)
+		}
+		put(t, s, GroupUpdate{TargetHealth: new(Duration(time.Minute))})
+		if got := states(); !slices.Equal(got, []TargetHealth{TargetInitial, TargetInitial}) {
+			t.Errorf("at first: %q", got)
+		}
+		pass(time.Minute)
+		if got := states(); !slices.Equal(got, []TargetHealth{TargetUnhealthy, TargetHealthy}) {
+			t.Errorf("after a minute: %q", got)
+		}
+		second := s.Instances(InstanceFilter{})[1].ID
+		setFaults(t, s, Faults{Unhealthy: []string{second}})
+		if got := states(); got[1] != TargetUnhealthy {
+			t.Errorf("with the fault: %q", got)
+		}
+		setFaults(t, s, Faults{})
+		if _, err := s.Terminate(second, false); err != nil {
+			t.Fatal(err)
+		}
+		if got := states(); !slices.Equal(got, []TargetHealth{TargetUnhealthy, TargetDraining, TargetInitial}) {
+			t.Errorf("while one ends: %q", got)
+		}
+		_, err := s.SetFaults(Faults{Unhealthy: []string{"i-nowhere"}})
+		wantCode(t, err, CodeNotFound)
+	})
+}
+
+func TestNodeFaults(t *testing.T) {
+	t.Parallel()
+	bubble(t, testSettings, func(t *testing.T, s *Service) {
+		setFaults(t, s, Faults{NoDriverNext: 1, BrokenPodsNext: 2, BrokenPods: "DaemonSet"})
+		group(t, s, 0, 4)
+		machines, _ := s.Machines()
+		for i, want := range []struct {
+			noDriver bool
+			broken   string
+		}{{true, ""}, {false, "DaemonSet"}, {false, "DaemonSet"}, {false, ""}} {
+			if m := machines[i]; m.NoDriver != want.noDriver || m.BrokenPods != want.broken {
+				t.Errorf("launch %d: no driver %v, broken pods %q, want %v, %q", i+1, m.NoDriver, m.BrokenPods, want.noDriver, want.broken)
+			}
 		}
 	})
 }

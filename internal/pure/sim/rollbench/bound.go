@@ -6,24 +6,25 @@ import (
 )
 
 // LowerBound is the least time that any system needs for the scenario, budgets
-// and capacity kept; 0 when no node can be rolled. Nodes with a pod that no
-// budget ever lets go do not count.
+// and capacity kept; 0 when no node can be rolled. Of nodes with a pod that no
+// budget ever lets go it counts none: the slots' time is that of the whole pool
+// in the proportion of the nodes that can be rolled.
 func (s Scenario) LowerBound(seed uint64) time.Duration {
 	placement := s.placement(seed)
 	n := s.N - len(s.blockedNodes(placement))
 	if n == 0 {
 		return 0
 	}
-	boots := s.goodBoots(seed, n+s.GrowthNodes)
+	boots := s.goodBoots(seed, s.N+s.GrowthNodes)
+	if len(boots) == 0 {
+		return 0
+	}
 	k := s.slots()
 	first := slices.Min(boots[:min(k, len(boots))])
 	if s.GrowthNodes > 0 {
 		slices.Sort(boots)
 	}
-	boots = boots[:min(n, len(boots))]
-	if len(boots) == 0 {
-		return 0
-	}
+	boots = boots[:s.N]
 	drain := s.drain()
 	slot := drain
 	if s.quota() > 0 {
@@ -33,8 +34,8 @@ func (s Scenario) LowerBound(seed uint64) time.Duration {
 	for _, b := range boots {
 		sum += b + slot
 	}
-	pipeline := sum / time.Duration(k)
-	chain := slices.Max(boots) + drain
+	pipeline := sum / time.Duration(k) * time.Duration(n) / time.Duration(s.N)
+	chain := slices.Max(boots[:n]) + drain
 	bound := max(pipeline, chain)
 	if m, has := s.maxUnavailable(s.Replicas); has && m > 0 {
 		rounds := (min(s.Replicas, s.N*s.PodsPerNode) + m - 1) / m

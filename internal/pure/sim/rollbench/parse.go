@@ -147,7 +147,9 @@ func (s *Scenario) fields() map[string]func(json.RawMessage) string {
 		"badEvery": number(&s.BadEvery), "badKind": text(&s.BadKind, wantBadKind),
 		"growthNodes": number(&s.GrowthNodes), "growthEveryS": time(&s.GrowthEveryS), "blockedApps": number(&s.BlockedApps),
 		"minReadyS": time(&s.MinReadyS), "canary": flag(&s.Canary), "forcing": flag(&s.Forcing), "capS": time(&s.CapS),
-		"seeds": func(raw json.RawMessage) string { return as(raw, &s.Seeds, "a list of whole numbers such as [1, 2, 3]") },
+		"seeds": func(raw json.RawMessage) string {
+			return as(raw, &s.Seeds, "a list of whole numbers such as [1, 2, 3]")
+		},
 	}
 }
 

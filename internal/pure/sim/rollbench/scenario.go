@@ -20,14 +20,14 @@ type Scenario struct {
 	N       int // nodes at the start
 	Zones   int
 
-	BootBaseS, BootSpreadS   float64
-	PodTermS, PodStartS      float64
-	GracePeriodS             float64
-	VolDetachS, VolAttachS   float64
-	InstanceShutdownS        float64
-	LaunchHookTimeoutS       float64
+	BootBaseS, BootSpreadS    float64
+	PodTermS, PodStartS       float64
+	GracePeriodS              float64
+	VolDetachS, VolAttachS    float64
+	InstanceShutdownS         float64
+	LaunchHookTimeoutS        float64
 	PodsPerNode, SlotsPerNode int
-	Replicas                 int
+	Replicas                  int
 	// PDB, Surge, Volumes, GroupMax and Quota are in the words of the file.
 	PDB, Surge, Volumes, GroupMax, Quota string
 	BadEvery                             int

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairwayhq/fairway"
+)
+
+// steering registers what people say of updates. Everything can be sent again:
+// it then changes nothing.
+func (a *api) steering(h huma.API) {
+	post(a, h, "pause-update", "/api/v1/updates/{update}/pause", "Pause an update",
+		"Nothing more is drained, evicted, ended or applied until it is resumed.", a.pauseUpdate)
+	post(a, h, "resume-update", "/api/v1/updates/{update}/resume", "Let a paused update go on", "", a.resumeUpdate)
+	post(a, h, "abort-update", "/api/v1/updates/{update}/abort", "Abort an update",
+		"Marks and additional nodes are taken away, then the update is canceled; the rollout that it belongs to halts.", a.abortUpdate)
+	post(a, h, "rotate-cluster", "/api/v1/clusters/{cluster}/rotate", "Replace nodes that are not out of date",
+		"A node has to pass all that is given; with nothing given every node of a node pool is replaced, by the same rules as in any update.", a.rotateCluster)
+}
+
+// post registers an operation that a person steers with.
+func post[I, O any](a *api, h huma.API, id, path, summary, description string, do func(ctx context.Context, in *I) (*O, error)) {
+	operation(a, h, huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Description: description,
+		DefaultStatus: http.StatusOK, Errors: []int{http.StatusConflict}}, func(ctx context.Context, in *I) (*O, error) {
+		if a.Steerer == nil {
+			return nil, fairway.Errorf(fairway.CodeUnavailable, "%s: this server only answers questions", id)
+		}
+		return do(ctx, in)
+	})
+}
+
+// steered names what is steered.
+type steered struct {
+	Update string `path:"update" doc:"id of an update, or id, alias or local id of a cluster for its newest one"`
+}
+
+// because is the body of what can have a reason.
+type because struct {
+	steered
+	Body *struct {
+		Reason string `json:"reason,omitempty" maxLength:"500" doc:"why, for whoever looks at the update"`
+	}
+}
+
+func (b *because) reason() string {
+	if b.Body == nil {
+		return ""
+	}
+	return b.Body.Reason
+}
+
+func (a *api) pauseUpdate(ctx context.Context, in *because) (*one[fairway.Update], error) {
+	return answerOf(a.Steerer.Pause(ctx, in.Update, callerOf(ctx), in.reason()))
+}
+
+func (a *api) abortUpdate(ctx context.Context, in *because) (*one[fairway.Update], error) {
+	return answerOf(a.Steerer.Abort(ctx, in.Update, callerOf(ctx), in.reason()))
+}
+
+type resumption struct {
+	steered
+	Body *struct {
+		IgnoreBrakes bool `json:"ignore_brakes,omitempty" doc:"replace nodes although the cluster is not well"`
+	}
+}
+
+func (a *api) resumeUpdate(ctx context.Context, in *resumption) (*one[fairway.Update], error) {
+	return answerOf(a.Steerer.Resume(ctx, in.Update, callerOf(ctx), in.Body != nil && in.Body.IgnoreBrakes))
+}
+
+// answerOf is the answer with one thing, or the error.
+func answerOf[T any](v *T, err error) (*one[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &one[T]{*v}, nil
+}
+
+type rotationRequest struct {
+	clusterPath
+	Body *struct {
+		Nodes     []string `json:"nodes,omitempty" maxItems:"10000" doc:"names of nodes; none means any"`
+		Pool      string   `json:"pool,omitempty" doc:"only nodes of this node pool"`
+		OlderThan string   `json:"older_than,omitempty" doc:"only nodes of at least this age, a duration such as 720h"`
+		Reason    string   `json:"reason,omitempty" maxLength:"500" doc:"why, for whoever looks at the update"`
+		DryRun    bool     `json:"dry_run,omitempty" doc:"only say which nodes would be replaced"`
+	}
+}
+
+func (a *api) rotateCluster(ctx context.Context, in *rotationRequest) (*one[fairway.RotationAnswer], error) {
+	r := fairway.RotationRequest{Cluster: in.Cluster, By: callerOf(ctx)}
+	if b := in.Body; b != nil {
+		r.Nodes, r.Pool, r.Reason, r.DryRun = b.Nodes, b.Pool, b.Reason, b.DryRun
+		if b.OlderThan != "" {
+			age, err := time.ParseDuration(b.OlderThan)
+			if err != nil || age < 0 {
+				return nil, fairway.Errorf(fairway.CodeInvalid, "older_than %q is no age", b.OlderThan).WithHint("give a duration such as 720h or 90m")
+			}
+			r.OlderThan = age
+		}
+	}
+	return answerOf(a.Steerer.Rotate(ctx, r))
+}
