@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -25,6 +26,12 @@ import (
 type Options struct {
 	// Path is the SQLite file of the jobs; it is made when missing.
 	Path string
+	// Database is the URL of a PostgreSQL database that holds the jobs instead,
+	// for several processes; "" means Path.
+	Database string
+	// ID names this process among those of the database; it is needed with one,
+	// and must be new for each start.
+	ID string
 	// Handlers has the handler of each kind; a kind without one is not worked.
 	Handlers map[Kind]Handler
 	// Workers is how many jobs of a kind run at once; 0 means 8.
@@ -35,8 +42,20 @@ type Options struct {
 
 // Queue is a persistent queue of jobs. Its methods are safe for concurrent use.
 type Queue struct {
-	db     *sql.DB
-	client *river.Client[*sql.Tx]
+	client client
+	close  func() error
+	// beside runs beside the jobs until its context ends; may be nil.
+	beside func(ctx context.Context)
+
+	running sync.WaitGroup
+	end     context.CancelFunc // ends beside
+}
+
+// client is what both kinds of river.Client can do.
+type client interface {
+	Start(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+	Insert(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
 const (
@@ -50,28 +69,34 @@ const (
 	longestRetry = 30 * time.Second
 )
 
-// Open opens the queue at a path. Jobs that a dead process left running are
-// made available again: an embedded queue belongs to one process, which holds
-// the lock of the data folder.
+// Open opens the queue. Jobs that a dead process left running are made
+// available again: in a file at once, since it belongs to one process, which
+// holds the lock of the data folder; in a shared database while it runs.
 func Open(ctx context.Context, o Options) (*Queue, error) {
-	dsn := "file:" + (&url.URL{Path: o.Path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open job queue %s: %w", o.Path, err)
+	q := &Queue{}
+	open, hint := q.openSQLite, "check that the disk has room and that the folder can be written; the queue holds nothing that is not found again: with the server stopped, the file may be deleted"
+	if o.Database != "" {
+		open, hint = q.openPostgres, "see whether PostgreSQL runs and can be reached from here"
 	}
-	// River's SQLite driver wants a single connection (its package comment).
-	db.SetMaxOpenConns(1)
-	q := &Queue{db: db}
-	if err := q.open(ctx, o); err != nil {
-		db.Close()
-		return nil, fairway.Errorf(fairway.CodeUnavailable, "open job queue %s: %w", o.Path, err).
-			WithHint("check that the disk has room and that the folder can be written; the queue holds nothing that is not found again: with the server stopped, the file may be deleted")
+	if err := open(ctx, o); err != nil {
+		if q.close != nil {
+			q.close()
+		}
+		return nil, fairway.Errorf(fairway.CodeUnavailable, "open job queue %s: %w", o.Path, err).WithHint("%s", hint)
 	}
 	return q, nil
 }
 
-func (q *Queue) open(ctx context.Context, o Options) error {
-	driver := riversqlite.New(q.db)
+func (q *Queue) openSQLite(ctx context.Context, o Options) error {
+	dsn := "file:" + (&url.URL{Path: o.Path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	q.close = db.Close
+	// River's SQLite driver wants a single connection (its package comment).
+	db.SetMaxOpenConns(1)
+	driver := riversqlite.New(db)
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet(o.Log)})
 	if err != nil {
 		return err
@@ -83,19 +108,33 @@ func (q *Queue) open(ctx context.Context, o Options) error {
 		`UPDATE river_job SET state = 'available' WHERE state = 'running'`,
 		`DELETE FROM river_leader`,
 	} {
-		if _, err := q.db.ExecContext(ctx, statement); err != nil {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("take over jobs: %w", err)
 		}
 	}
+	config, err := riverConfig(o)
+	if err != nil {
+		return err
+	}
+	client, err := river.NewClient(driver, config)
+	if err != nil {
+		return err
+	}
+	q.client = client
+	return nil
+}
+
+// riverConfig is what River is told on either database.
+func riverConfig(o Options) (*river.Config, error) {
 	workers := river.NewWorkers()
 	queues := map[string]river.QueueConfig{}
 	for _, kind := range slices.Sorted(maps.Keys(o.Handlers)) {
 		if err := addWorker(workers, kind, o.Handlers[kind], o.Log); err != nil {
-			return err
+			return nil, err
 		}
 		queues[queueOf(kind)] = river.QueueConfig{MaxWorkers: cmp.Or(o.Workers, 8)}
 	}
-	q.client, err = river.NewClient(driver, &river.Config{
+	return &river.Config{
 		ErrorHandler:      &panicLog{o.Log},
 		FetchPollInterval: pollInterval,
 		JobTimeout:        jobTimeout,
@@ -107,8 +146,7 @@ func (q *Queue) open(ctx context.Context, o Options) error {
 		CancelledJobRetentionPeriod: time.Minute,
 		DiscardedJobRetentionPeriod: time.Hour,
 		Workers:                     workers,
-	})
-	return err
+	}, nil
 }
 
 // Start begins to work; it returns when the queue runs.
@@ -116,14 +154,23 @@ func (q *Queue) Start(ctx context.Context) error {
 	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("start job queue: %w", err)
 	}
+	if q.beside != nil {
+		beside, end := context.WithCancel(context.WithoutCancel(ctx))
+		q.end = end
+		q.running.Go(func() { q.beside(beside) })
+	}
 	return nil
 }
 
 // Stop ends all work: handlers see their context cancelled. It waits for them
-// until ctx ends, then closes the file.
+// until ctx ends, then closes the database.
 func (q *Queue) Stop(ctx context.Context) error {
 	err := q.client.StopAndCancel(ctx)
-	return errors.Join(err, q.db.Close())
+	if q.end != nil {
+		q.end()
+		q.running.Wait()
+	}
+	return errors.Join(err, q.close())
 }
 
 // Enqueue asks for a look at a subject; it does nothing when such a job waits
