@@ -121,6 +121,8 @@ type Audit interface {
 	// ClusterAt returns a cluster as it was after the change with that number.
 	// CodeNotFound when it did not exist then, or that is not kept any more.
 	ClusterAt(ctx context.Context, id string, seq int64) (*Cluster, error)
+	// AccountAt is ClusterAt for accounts.
+	AccountAt(ctx context.Context, id string, seq int64) (*InfrastructureAccount, error)
 	// Record appends an entry that is no change of an object.
 	Record(ctx context.Context, c Change) error
 	// VerifyChain reads the whole record and returns how many entries it has.

@@ -203,6 +203,22 @@ func (s *Store) ClusterAt(ctx context.Context, id string, seq int64) (*fairway.C
 	return &c, nil
 }
 
+// AccountAt returns an account as it was after the change with that number.
+func (s *Store) AccountAt(ctx context.Context, id string, seq int64) (*fairway.InfrastructureAccount, error) {
+	var a fairway.InfrastructureAccount
+	var tag string
+	err := s.reader.QueryRowContext(ctx, `SELECT object, etag FROM changes WHERE kind = 'account' AND object_id = $1 AND seq <= $2 AND object <> '' ORDER BY seq DESC LIMIT 1`,
+		id, seq).Scan(packed{&a}, &tag)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fairway.Errorf(fairway.CodeNotFound, "infrastructure account %q did not exist after change %d", id, seq)
+	}
+	if err != nil {
+		return nil, s.meaning(fmt.Errorf("read infrastructure account %s as of change %d: %w", id, seq, err))
+	}
+	a.ETag = tag
+	return &a, nil
+}
+
 // broadcast tells many that something has happened.
 type broadcast struct {
 	mu sync.Mutex // guards c

@@ -112,7 +112,8 @@ func TestOpenAPI(t *testing.T) {
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Info.Version != "test" {
 		t.Errorf("OpenAPI %q of version %q", doc.OpenAPI, doc.Info.Version)
 	}
-	for _, path := range []string{"/api/v1/clusters", "/api/v1/clusters/{cluster}", "/api/v1/updates", "/api/v1/updates/{update}", "/api/v1/rollouts", "/api/v1/rollouts/{rollout}", "/api/v1/events"} {
+	for _, path := range []string{"/api/v1/clusters", "/api/v1/clusters/{cluster}", "/api/v1/updates", "/api/v1/updates/{update}", "/api/v1/rollouts", "/api/v1/rollouts/{rollout}", "/api/v1/events",
+		"/api/v1/updates/{update}/pause", "/api/v1/updates/{update}/resume", "/api/v1/updates/{update}/abort", "/api/v1/clusters/{cluster}/rotate"} {
 		if doc.Paths[path] == nil {
 			t.Errorf("the document does not name %s", path)
 		}

@@ -26,6 +26,8 @@ type Options struct {
 	// Ready says why the process cannot work now, beside the store; nil means
 	// that only the store counts.
 	Ready func(ctx context.Context) error
+	// Closing is closed when the server shuts down: streams end then. Nil never is.
+	Closing <-chan struct{}
 }
 
 // api is the state of the handlers.
@@ -33,6 +35,7 @@ type api struct {
 	Options
 	// writes makes read-modify-write calls of this process one after another.
 	writes sync.Mutex
+	feed   *feed
 }
 
 // New returns the handler of both APIs. It is safe for concurrent use.
@@ -43,10 +46,11 @@ func New(o Options) http.Handler {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	a := &api{Options: o}
+	a := &api{Options: o, feed: &feed{store: o.Store}}
 	inside := http.NewServeMux()
 	a.registry(inside)
 	a.fleet(inside)
+	inside.HandleFunc("GET /api/v1/watch", a.watch)
 
 	outside := http.NewServeMux()
 	outside.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })

@@ -33,15 +33,10 @@ func post[I, O any](a *api, h huma.API, id, path, summary, description string, d
 	})
 }
 
-// steered names what is steered.
-type steered struct {
-	Update string `path:"update" doc:"id of an update, or id, alias or local id of a cluster for its newest one"`
-}
-
-// because is the body of what can have a reason.
+// because is what can have a reason.
 type because struct {
-	steered
-	Body *struct {
+	Update string `path:"update" doc:"id of an update, or id, alias or local id of a cluster for its newest one"`
+	Body   *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500" doc:"why, for whoever looks at the update"`
 	}
 }
@@ -62,8 +57,8 @@ func (a *api) abortUpdate(ctx context.Context, in *because) (*one[fairway.Update
 }
 
 type resumption struct {
-	steered
-	Body *struct {
+	Update string `path:"update" doc:"id of an update, or id, alias or local id of a cluster for its newest one"`
+	Body   *struct {
 		IgnoreBrakes bool `json:"ignore_brakes,omitempty" doc:"replace nodes although the cluster is not well"`
 	}
 }
@@ -81,8 +76,8 @@ func answerOf[T any](v *T, err error) (*one[T], error) {
 }
 
 type rotationRequest struct {
-	clusterPath
-	Body *struct {
+	Cluster string `path:"cluster" doc:"id, alias or local id"`
+	Body    *struct {
 		Nodes     []string `json:"nodes,omitempty" maxItems:"10000" doc:"names of nodes; none means any"`
 		Pool      string   `json:"pool,omitempty" doc:"only nodes of this node pool"`
 		OlderThan string   `json:"older_than,omitempty" doc:"only nodes of at least this age, a duration such as 720h"`

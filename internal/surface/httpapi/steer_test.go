@@ -1,0 +1,167 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
+	"github.com/fairwayhq/fairway/internal/engine/deliver"
+	"github.com/fairwayhq/fairway/internal/surface/httpapi"
+)
+
+// newSteered is a server on a real store with what really steers updates behind
+// it; every cluster has two nodes. The server's own cluster is kube-1.
+func newSteered(t *testing.T) *server {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "fairway.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	nothing := func(context.Context, string) error { return nil }
+	d := deliver.New(deliver.Options{Store: store, Update: nothing, Rollout: nothing, Log: slog.New(slog.DiscardHandler),
+		Nodes: func(context.Context, string) ([]fairway.RotationNode, error) {
+			return []fairway.RotationNode{{Node: "node-a", Pool: "worker", CreatedAt: time.Now().Add(-time.Hour)}, {Node: "node-b", Pool: "worker", CreatedAt: time.Now()}}, nil
+		}})
+	s := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: d, Tokens: []httpapi.Token{
+		{Name: "ada", Role: httpapi.RoleOperator, Token: adminToken}, {Name: "viewer", Role: httpapi.RoleViewer, Token: viewerToken}}}))
+	t.Cleanup(s.Close)
+	out := &server{t, s.URL, store}
+	out.do("POST", "/kubernetes-clusters", one("kube-1", map[string]any{"lifecycle_status": "ready"}), 201)
+	return out
+}
+
+func TestSteer(t *testing.T) {
+	t.Parallel()
+	s := newSteered(t)
+	id := s.stored("kube-1").ID
+	if err := s.store.CreateUpdate(t.Context(), &fairway.Update{ID: "u1", ClusterID: id, State: fairway.UpdateRunning}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, body string
+		want       fairway.Update // Paused, Aborting and IgnoreBrakes
+	}{
+		{"u1/pause", ``, fairway.Update{Paused: "ada"}},
+		{"kube-1/pause", `{"reason":"a look"}`, fairway.Update{Paused: "ada: a look"}},
+		{id + "/pause", `{"reason":"a look"}`, fairway.Update{Paused: "ada: a look"}},
+		{"u1/resume", `{}`, fairway.Update{}},
+		{"u1/resume", `{"ignore_brakes":true}`, fairway.Update{IgnoreBrakes: true}},
+		{"kube-1/pause", ``, fairway.Update{Paused: "ada", IgnoreBrakes: true}},
+		{"kube-1/abort", `{"reason":"wrong image"}`, fairway.Update{Aborting: "ada: wrong image", IgnoreBrakes: true}},
+		{"kube-1/abort", ``, fairway.Update{Aborting: "ada: wrong image", IgnoreBrakes: true}},
+	} {
+		u := decode[fairway.Update](t, s.do("POST", "/api/v1/updates/"+c.path, c.body, 200))
+		if u.ID != "u1" || u.Paused != c.want.Paused || u.Aborting != c.want.Aborting || u.IgnoreBrakes != c.want.IgnoreBrakes {
+			t.Errorf("%s %s: %+v", c.path, c.body, u)
+		}
+	}
+	view := decode[fairway.ClusterView](t, s.do("GET", "/api/v1/clusters/kube-1", "", 200))
+	if view.State.Aborting != "ada: wrong image" || view.State.Paused != "" {
+		t.Errorf("the cluster is %+v", view.State)
+	}
+	events, err := s.store.Events(t.Context(), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, e := range events {
+		if strings.HasPrefix(e.Kind, "update.") {
+			kinds = append(kinds, e.Kind)
+			if !strings.Contains(e.Message, "ada") || e.UpdateID != "u1" {
+				t.Errorf("event %+v does not say who, or of what", e)
+			}
+		}
+	}
+	if got := fmt.Sprint(kinds); got != "[update.paused update.paused update.resumed update.resumed update.paused update.aborted]" {
+		t.Errorf("events %s", got)
+	}
+}
+
+func TestSteerProblems(t *testing.T) {
+	t.Parallel()
+	s := newSteered(t)
+	id := s.stored("kube-1").ID
+	s.do("POST", "/kubernetes-clusters", one("kube-9", nil), 201)
+	if err := s.store.CreateUpdate(t.Context(), &fairway.Update{ID: "over", ClusterID: id, State: fairway.UpdateDone}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]httpapi.ErrorModel{
+		"updates/over/pause":     {Status: 409, Detail: "pause update over of kube-1: it is over (done)", Hint: "fairway update list --cluster kube-1 --active"},
+		"updates/kube-1/resume":  {Status: 409, Detail: "resume update over", Hint: "fairway update list"},
+		"updates/over/abort":     {Status: 409, Detail: "it is over (done)", Hint: "fairway update list"},
+		"updates/kube-9/pause":   {Status: 409, Detail: "kube-9 was never updated", Hint: "fairway cluster show kube-9"},
+		"updates/kube-2/pause":   {Status: 404, Detail: `"kube-2"`, Hint: "did you mean"},
+		"clusters/kube-2/rotate": {Status: 404, Detail: `"kube-2"`, Hint: "did you mean"},
+	} {
+		a := s.do("POST", "/api/v1/"+path, "{}", want.Status)
+		p := decode[httpapi.ErrorModel](t, a)
+		if a.header.Get("Content-Type") != "application/problem+json" || !strings.Contains(p.Detail, want.Detail) || !strings.Contains(p.Hint, want.Hint) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	for _, c := range [][2]string{
+		{"clusters/kube-1/rotate", `{"nodes":["node-c"]}`}, {"clusters/kube-1/rotate", `{"pool":"workers"}`},
+	} {
+		if p := decode[httpapi.ErrorModel](t, s.do("POST", "/api/v1/"+c[0], c[1], 404)); !strings.Contains(p.Hint, "did you mean") {
+			t.Errorf("%s: %+v", c[1], p)
+		}
+	}
+	for _, c := range [][2]string{
+		{"clusters/kube-1/rotate", `{"older_than":"old"}`}, {"clusters/kube-1/rotate", `{"older_than":"-1h"}`}, {"clusters/kube-1/rotate", `{"node":"node-a"}`},
+		{"updates/over/pause", `{"because":"x"}`}, {"updates/over/pause", `nonsense`}, {"updates/over/pause", `{"reason":"` + strings.Repeat("x", 501) + `"}`},
+	} {
+		if p := decode[httpapi.ErrorModel](t, s.do("POST", "/api/v1/"+c[0], c[1], 400)); p.Code != fairway.CodeInvalid {
+			t.Errorf("%s: %+v", c[1], p)
+		}
+	}
+	if a := s.as(viewerToken, "POST", "/api/v1/updates/over/pause", ""); a.status != 403 {
+		t.Errorf("a viewer pauses: %d %s", a.status, a.body)
+	}
+	if a := newServer(t).do("POST", "/api/v1/updates/over/pause", "", 503); !strings.Contains(a.body, "only answers questions") {
+		t.Errorf("a server that steers nothing: %s", a.body)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	s := newSteered(t)
+	id := s.stored("kube-1").ID
+	rotate := func(body string) fairway.RotationAnswer {
+		t.Helper()
+		return decode[fairway.RotationAnswer](t, s.do("POST", "/api/v1/clusters/kube-1/rotate", body, 200))
+	}
+	if dry := rotate(`{"dry_run":true,"pool":"worker"}`); len(dry.Nodes) != 2 || dry.UpdateID != "" {
+		t.Errorf("a dry run: %+v", dry)
+	}
+	if wishes, err := s.store.Rotations(t.Context(), id); err != nil || len(wishes) > 0 {
+		t.Errorf("a dry run wishes for %v (error %v)", wishes, err)
+	}
+	if early := rotate(`{"nodes":["node-a"],"older_than":"30m","reason":"a bad disk"}`); len(early.Nodes) != 1 || early.UpdateID != "" || !strings.Contains(early.Waiting, "ready") {
+		t.Errorf("before the cluster has a version: %+v", early)
+	}
+	wishes, err := s.store.Rotations(t.Context(), id)
+	if err != nil || len(wishes) != 1 || wishes[0].Node != "node-a" || wishes[0].Reason != "requested by ada: a bad disk" {
+		t.Errorf("the wish is %+v (error %v)", wishes, err)
+	}
+	c := s.stored("kube-1")
+	c.Status.CurrentVersion = c.Version("abc")
+	if _, err := s.store.UpdateCluster(t.Context(), id, fairway.ClusterUpdate{Status: &c.Status}); err != nil {
+		t.Fatal(err)
+	}
+	started := rotate(`{"nodes":["node-a"]}`)
+	u := decode[fairway.Update](t, s.do("GET", "/api/v1/updates/"+started.UpdateID, "", 200))
+	if u.Version != c.Status.CurrentVersion || !strings.Contains(u.Reason, "rotation") || u.ClusterID != id {
+		t.Errorf("the update is %+v", u)
+	}
+	if again := rotate(``); again.UpdateID != started.UpdateID || len(again.Nodes) != 2 {
+		t.Errorf("all nodes while it runs: %+v", again)
+	}
+}
