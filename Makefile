@@ -13,10 +13,10 @@ LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube '(' -name '*.go' 
 LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
 
-.PHONY: help demo test check bench ui gen clean build localkube needs
+.PHONY: help demo test check bench bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 needs:
 	@command -v $(GO) >/dev/null || { echo "error: Go is needed and not found in PATH" >&2; echo "hint: install Go 1.26 or newer from https://go.dev/dl (packages of distributions are often older)" >&2; exit 1; }
@@ -48,7 +48,19 @@ test: needs localkube ## everything that CI runs: unit, property, real control p
 
 bench: build localkube ## print the figures: start and memory of a control plane, commit to first write, the roll of 30 nodes
 	cd localkube && $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./internal/app/...
+	$(GO) test -run '^$$' -bench 'CommitToFirstWrite|Roll30$$' -benchtime 1x -timeout 30m ./internal/app
+
+bench-real: needs localkube ## rolls on real control planes, 40 minutes: 300 nodes, 100 one by one, 50 under load, a database
+	$(GO) test -run '^$$' -bench 'Roll300|RollOneByOne|RollUnderLoad|RollDatabase' -benchtime 1x -timeout 120m ./internal/app
+
+roll-picture: needs localkube ## draw docs/roll.svg from a roll on a real control plane
+	FAIRWAY_ROLL_PICTURE=$(CURDIR)/docs/roll.svg $(GO) test -run '^$$' -bench RollPicture -benchtime 1x -timeout 30m ./internal/app
+
+bench-roll: build ## print how long rolls take in a defined world, beside other systems
+	@bin/fairway sim roll --compare
+
+bench-pdb: needs localkube ## the PDB controller with 5,000 workloads on a real control plane: memory, time to act
+	$(GO) test -run '^$$' -bench PDBController -benchtime 1x -timeout 30m -v ./internal/app
 
 gen: needs ## write generated files anew
 	$(GO) test ./internal/surface/httpapi -run OpenAPI -update -count 1

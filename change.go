@@ -133,8 +133,8 @@ type Audit interface {
 	Changed() <-chan struct{}
 }
 
-// masked stands in place of a secret.
-const masked = "***"
+// Masked stands in place of a secret.
+const Masked = "***"
 
 // IsSecretReference reports whether a config item's value is an encrypted
 // secret: the registry stores and serves it, and never decrypts it.
@@ -268,7 +268,7 @@ func put(m map[string]any, path string, v any) {
 	}
 	if text, ok := v.(string); ok {
 		if dir, key, ok := cutLast(path); ok && strings.HasSuffix(dir, "/config_items") && LooksSecret(key, text) {
-			v = masked
+			v = Masked
 		}
 	}
 	m[path] = v

@@ -16,9 +16,9 @@ func TestDiff(t *testing.T) {
 	for path, want := range map[string][2]any{
 		"/channel":                  {"dev", "alpha"},
 		"/config_items/gone":        {"x", nil},
-		"/config_items/new":         {nil, masked},
+		"/config_items/new":         {nil, Masked},
 		"/config_items/k~1ey":       {"old", "new"},
-		"/config_items/db_password": {masked, masked},
+		"/config_items/db_password": {Masked, Masked},
 		"/node_pools/p/max_size":    {3.0, 5.0},
 	} {
 		if was[path] != want[0] || is[path] != want[1] {
@@ -31,7 +31,7 @@ func TestDiff(t *testing.T) {
 		t.Errorf("what did not change: %v, %v", was, is)
 	}
 	was, is = Diff(nil, after)
-	if len(was) != 0 || is["/channel"] != "alpha" || is["/config_items/db_password"] != masked {
+	if len(was) != 0 || is["/channel"] != "alpha" || is["/config_items/db_password"] != Masked {
 		t.Errorf("a new object: %v, %v", was, is)
 	}
 	if was, is = Diff(after, nil); len(is) != 0 || was["/id"] != "c" {

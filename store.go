@@ -2,6 +2,7 @@ package fairway
 
 import (
 	"context"
+	"maps"
 	"time"
 )
 
@@ -11,6 +12,8 @@ type ClusterFilter struct {
 	Alias, APIServerURL, Channel, Environment, InfrastructureAccount string
 	LifecycleStatus, LocalID, Provider, Region, CostCenter           string
 	CriticalityLevel                                                 *int32
+	// Terse leaves config items and node pools out of the answer.
+	Terse bool
 }
 
 // ClusterUpdate changes a cluster; nil fields are left alone. Status is
@@ -31,12 +34,56 @@ type ClusterUpdate struct {
 	Origin *map[string]string
 }
 
+// Apply gives a cluster the fields of the update.
+func (u ClusterUpdate) Apply(c *Cluster) {
+	c.Origin = maps.Clone(c.Origin)
+	for field, to := range map[string]struct{ from, to *string }{
+		"alias":                  {u.Alias, &c.Alias},
+		"infrastructure_account": {u.InfrastructureAccount, &c.InfrastructureAccount},
+		"local_id":               {u.LocalID, &c.LocalID},
+		"api_server_url":         {u.APIServerURL, &c.APIServerURL},
+		"channel":                {u.Channel, &c.Channel},
+		"environment":            {u.Environment, &c.Environment},
+		"provider":               {u.Provider, &c.Provider},
+		"region":                 {u.Region, &c.Region},
+		"owner":                  {u.Owner, &c.Owner},
+		"account_name":           {u.AccountName, &c.AccountName},
+	} {
+		if to.from != nil {
+			*to.to = *to.from
+			delete(c.Origin, field)
+		}
+	}
+	if u.CriticalityLevel != nil {
+		c.CriticalityLevel = *u.CriticalityLevel
+		delete(c.Origin, "criticality_level")
+	}
+	if u.LifecycleStatus != nil {
+		c.LifecycleStatus = *u.LifecycleStatus
+	}
+	if u.ConfigItems != nil {
+		c.ConfigItems = *u.ConfigItems
+	}
+	if u.NodePools != nil {
+		c.NodePools = *u.NodePools
+	}
+	if u.Status != nil {
+		c.Status = *u.Status
+	}
+	if u.Origin != nil {
+		c.Origin = *u.Origin
+	}
+}
+
 // Registry is the fleet's memory of its clusters. Methods return CodeNotFound
 // for what does not exist and CodeConflict for what exists already; they are
 // safe for concurrent use.
 type Registry interface {
 	// Clusters returns the clusters by creation time, oldest first.
 	Clusters(ctx context.Context, filter ClusterFilter) ([]Cluster, error)
+	// EachCluster calls the function with each of these, without holding all of
+	// them at once; its error ends the list and is returned.
+	EachCluster(ctx context.Context, filter ClusterFilter, do func(c *Cluster) error) error
 	Cluster(ctx context.Context, id string) (*Cluster, error)
 	// FindCluster takes an id, an alias or a local id; an ambiguous one is CodeInvalid.
 	FindCluster(ctx context.Context, name string) (*Cluster, error)
@@ -49,13 +96,11 @@ type Registry interface {
 	ChangeCluster(ctx context.Context, id string, change func(c *Cluster) error) (*Cluster, error)
 	// DeleteCluster refuses with CodeInvalid what is not decommissioned.
 	DeleteCluster(ctx context.Context, id string) error
-	SetConfigItem(ctx context.Context, id, key, value string) error
-	DeleteConfigItem(ctx context.Context, id, key string) error
-	// PutNodePool creates or replaces the pool of that name.
-	PutNodePool(ctx context.Context, id string, p NodePool) error
-	DeleteNodePool(ctx context.Context, id, pool string) error
 	Accounts(ctx context.Context) ([]InfrastructureAccount, error)
 	PutAccount(ctx context.Context, a InfrastructureAccount) error
+	// ChangeAccount lets the function change an account, or fill a new one, and
+	// stores it, as one step; as ChangeCluster in all else.
+	ChangeAccount(ctx context.Context, id string, change func(a *InfrastructureAccount, exists bool) error) (*InfrastructureAccount, error)
 }
 
 // UpdateFilter selects updates; empty fields select all.

@@ -112,7 +112,7 @@ func (c *Cluster) Validate() []Finding {
 		f.pool(p)
 	}
 	f.at = ""
-	if size := c.size(); size > MaxCluster {
+	if size := c.Size(); size > MaxCluster {
 		f.add("config_items", "keep large texts in the configuration repository", "the cluster holds %d bytes, at most %d are allowed", size, MaxCluster)
 	}
 	return f.all
@@ -200,8 +200,8 @@ func (f *findings) pool(p NodePool) {
 	f.items(p.ConfigItems)
 }
 
-// size is about what the cluster takes as JSON.
-func (c *Cluster) size() int {
+// Size is about what the config items of the cluster and its pools take, in bytes.
+func (c *Cluster) Size() int {
 	n := 0
 	add := func(items map[string]string) {
 		for k, v := range items {

@@ -7,7 +7,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -26,16 +30,29 @@ import (
 	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/engine/work"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
-	"github.com/fairwayhq/fairway/internal/surface/httpapi"
 )
 
 // Options say what a server is made of.
 type Options struct {
 	// DataDir holds the databases, the mirror and server.json; it is made when missing.
 	DataDir string
-	// Listen is the address of the API; "" means 127.0.0.1:8080. Only
-	// loopback addresses are accepted, as there is no TLS yet.
+	// Database is the URL of a PostgreSQL database that several servers share;
+	// "" means SQLite files in DataDir.
+	Database string
+	// Listen is the address of the API; "" means 127.0.0.1:8080. Other than
+	// loopback addresses are accepted only with TLS.
 	Listen string
+	// TLSCert and TLSKey are PEM files, read again when they change; "" means
+	// plain HTTP.
+	TLSCert, TLSKey string
+	// AccessFile says which issuers' tokens are believed and which claims give
+	// which role; "" means static tokens alone.
+	AccessFile string
+	// RefuseClearSecrets refuses config items that seem to hold a secret in clear.
+	RefuseClearSecrets bool
+	// RateLimit is how many requests a second one caller may send; 0 means the
+	// standard, less than 0 no limit.
+	RateLimit float64
 	// ConfigSources has the one source, as NAME:git:URL or NAME:dir:PATH.
 	ConfigSources []string
 	// RegistryFile is imported when its content changes; "" means none.
@@ -66,6 +83,7 @@ type App struct {
 	deliverer *deliver.Deliverer
 	updater   *update.Updater
 	listener  net.Listener
+	secure    *tls.Config
 	server    *http.Server
 	stops     []stop
 	failed    chan error
@@ -107,7 +125,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 
 // open opens store, source and queue.
 func (a *App) open(ctx context.Context) error {
-	store, err := sqlstore.Open(ctx, filepath.Join(a.DataDir, "fairway.db"), a.Now)
+	database := cmp.Or(a.Database, filepath.Join(a.DataDir, "fairway.db"))
+	store, err := sqlstore.Open(ctx, database, a.Now)
 	if err != nil {
 		return err
 	}
@@ -120,6 +139,12 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Servers that share a database must not take each other's leases for their
+	// own; one alone goes on with its own after a restart, without waiting.
+	process := holder
+	if a.Database != "" {
+		process = holder + "-" + strings.ToLower(rand.Text()[:8])
+	}
 	kubes := func(path string, _ *fairway.Cluster) (fairway.Kubernetes, error) {
 		k, err := kube.New(kube.Options{Kubeconfig: path, Log: a.Log})
 		if err != nil {
@@ -131,7 +156,7 @@ func (a *App) open(ctx context.Context) error {
 	provider := fail.provider(local.New(local.Options{DataDir: a.DataDir, Log: a.Log, NewKubernetes: kubes}))
 	a.source = fail.source(a.source)
 	a.updater = update.New(update.Options{
-		Store: a.store, Source: a.source, Holder: "fairway-" + holder, Log: a.Log, Now: a.Now, Piece: a.Piece,
+		Store: a.store, Source: a.source, Holder: "fairway-" + process, Log: a.Log, Now: a.Now, Piece: a.Piece,
 		Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider},
 	})
 	a.deliverer = deliver.New(deliver.Options{
@@ -144,7 +169,7 @@ func (a *App) open(ctx context.Context) error {
 		Update:  func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.ClusterUpdate, id) },
 		Rollout: func(ctx context.Context, id string) error { return a.queue.Enqueue(ctx, work.RolloutAdvance, id) },
 	})
-	a.queue, err = work.Open(ctx, work.Options{Path: filepath.Join(a.DataDir, "jobs.db"), Log: a.Log, Handlers: map[work.Kind]work.Handler{
+	a.queue, err = work.Open(ctx, work.Options{Path: filepath.Join(a.DataDir, "jobs.db"), Database: a.Database, ID: process, Log: a.Log, Handlers: map[work.Kind]work.Handler{
 		work.ClusterUpdate:  a.updater.Run,
 		work.RolloutAdvance: a.deliverer.Advance,
 		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) {
@@ -178,47 +203,16 @@ func (a *App) openSource(ctx context.Context) (fairway.ConfigSource, error) {
 	return gitrepo.Open(ctx, o)
 }
 
-// sweepEvery is how often orphaned marks are looked for; they must be gone
-// five minutes after a manager runs again (design.md rule 7).
-const sweepEvery = time.Minute
+// sweepEvery is how often is looked for what updates that are over have left: it
+// must be gone a minute after the end of a roll, and five after a manager runs
+// again (design.md rule 7). It is longer than the adapter keeps its watches.
+const sweepEvery = 45 * time.Second
 
 func (a *App) sweep(ctx context.Context, clusterID string) (time.Duration, error) {
 	if _, err := a.updater.Sweep(ctx, clusterID); err != nil && fairway.ErrorCode(err) != fairway.CodeUnavailable {
 		return 0, err
 	}
 	return sweepEvery, nil
-}
-
-// listen opens the API's port and says where it is in server.json.
-func (a *App) listen(ctx context.Context) error {
-	address := a.Listen
-	if address == "" {
-		address = "127.0.0.1:8080"
-	}
-	if err := loopback(address); err != nil {
-		return err
-	}
-	tokens, err := a.tokens()
-	if err != nil {
-		return err
-	}
-	var config net.ListenConfig
-	if a.listener, err = config.Listen(ctx, "tcp", address); err != nil {
-		return fairway.Errorf(fairway.CodeUnavailable, "listen on %s: %w", address, err).
-			WithHint("another program may use the port: choose another with --listen, or 127.0.0.1:0 for any free one")
-	}
-	a.onStop("listener", func(context.Context) error {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	a.server = &http.Server{
-		Handler:           httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Tokens: tokens, Steerer: a.deliverer}),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
-	}
-	return nil
 }
 
 // Start begins to serve and to work; it returns when both have begun.
@@ -236,7 +230,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	go func() {
-		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.serve(); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serve API on %s: %w", a.Addr(), err)
 		}
 	}()

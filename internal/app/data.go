@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/surface/httpapi"
+	"github.com/fairwayhq/fairway/internal/adapter/auth"
 )
 
 // lock makes this process the only server of the data folder. The kernel
@@ -39,25 +39,32 @@ func (a *App) lock() error {
 	return err
 }
 
-// tokens returns the tokens that the API accepts: one made for this data
-// folder, kept over restarts, and those given.
-func (a *App) tokens() ([]httpapi.Token, error) {
+// authenticator knows the callers of the API: one token made for this data
+// folder, kept over restarts, those given, and those of the issuers in the
+// access file.
+func (a *App) authenticator() (fairway.Authenticator, error) {
 	own, err := a.ownToken()
 	if err != nil {
 		return nil, err
 	}
-	tokens := []httpapi.Token{{Name: "local", Role: "admin", Token: own}}
-	for i, text := range a.StaticTokens {
-		name, rest, ok := strings.Cut(text, "=")
-		role, token, ok2 := strings.Cut(rest, ":")
-		if !ok || !ok2 || name == "" || token == "" {
-			// The text itself is a secret and not repeated.
-			return nil, fairway.Errorf(fairway.CodeInvalid, "static token number %d is not NAME=ROLE:TOKEN", i+1).
-				WithHint("for example --static-token alice=admin:SECRET")
+	o := auth.Options{Now: a.Now, Tokens: []auth.Token{{Name: "local", Role: fairway.RoleAdmin, Secret: own}}}
+	for _, text := range a.StaticTokens {
+		token, err := auth.ParseToken(text)
+		if err != nil {
+			return nil, err
 		}
-		tokens = append(tokens, httpapi.Token{Name: name, Role: role, Token: token})
+		o.Tokens = append(o.Tokens, token)
 	}
-	return tokens, nil
+	if a.AccessFile != "" {
+		text, err := os.ReadFile(a.AccessFile)
+		if err != nil {
+			return nil, fairway.Errorf(fairway.CodeInvalid, "read the access file: %w", err)
+		}
+		if o.Access, err = auth.ParseAccess(text); err != nil {
+			return nil, err
+		}
+	}
+	return auth.New(o)
 }
 
 func (a *App) tokenFile() string { return filepath.Join(a.DataDir, "token") }
@@ -76,7 +83,7 @@ func (a *App) ownToken() (string, error) {
 
 // writeServerFile tells commands on this machine where the server is.
 func (a *App) writeServerFile() error {
-	text, err := json.Marshal(map[string]string{"address": "http://" + a.Addr(), "token_file": a.tokenFile()})
+	text, err := json.Marshal(map[string]string{"address": a.scheme() + "://" + a.Addr(), "token_file": a.tokenFile()})
 	if err != nil {
 		return err
 	}
@@ -103,5 +110,5 @@ func loopback(address string) error {
 		return nil
 	}
 	return fairway.Errorf(fairway.CodeInvalid, "address %s is not a loopback address", address).
-		WithHint("this version has no TLS: listen on 127.0.0.1 and put a proxy with TLS in front")
+		WithHint("tokens would travel in clear: pass --tls-cert and --tls-key, or listen on 127.0.0.1 and put a proxy with TLS in front")
 }

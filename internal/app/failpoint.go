@@ -31,6 +31,11 @@ var FailpointNames = []string{
 	"promote",
 }
 
+// RareFailpointNames are the writes that only some rolls do: a pod that is
+// deleted by force (or a probe that has done its work), the start of a probe,
+// an event about a pod, the end of a node pool.
+var RareFailpointNames = []string{"delete-pod", "probe", "record", "retire-pool", "delete-pool"}
+
 func newFailpoints(log *slog.Logger) failpoints {
 	dir := os.Getenv("FAIRWAY_FAILPOINTS")
 	if dir != "" {
@@ -121,6 +126,21 @@ func (k failKubernetes) Evict(ctx context.Context, p fairway.Pod) (r fairway.Evi
 	return r, why, err
 }
 
+func (k failKubernetes) DeletePod(ctx context.Context, p fairway.Pod) (err error) {
+	k.fail.around("delete-pod", func() { err = k.Kubernetes.DeletePod(ctx, p) })
+	return err
+}
+
+func (k failKubernetes) StartProbe(ctx context.Context, node string, probe fairway.Probe) (err error) {
+	k.fail.around("probe", func() { err = k.Kubernetes.StartProbe(ctx, node, probe) })
+	return err
+}
+
+func (k failKubernetes) Record(ctx context.Context, about fairway.ObjectRef, reason, message string, warning bool) (err error) {
+	k.fail.around("record", func() { err = k.Kubernetes.Record(ctx, about, reason, message, warning) })
+	return err
+}
+
 func (k failKubernetes) HoldLease(ctx context.Context, holder string, ttl time.Duration) (err error) {
 	k.fail.around("lease", func() { err = k.Kubernetes.HoldLease(ctx, holder, ttl) })
 	return err
@@ -148,5 +168,15 @@ func (c failCloud) Terminate(ctx context.Context, instanceID string, decrement b
 
 func (c failCloud) Protect(ctx context.Context, instanceID string, protected bool) (err error) {
 	c.fail.around("protect", func() { err = c.Cloud.Protect(ctx, instanceID, protected) })
+	return err
+}
+
+func (c failCloud) RetirePool(ctx context.Context, pool string) (err error) {
+	c.fail.around("retire-pool", func() { err = c.Cloud.RetirePool(ctx, pool) })
+	return err
+}
+
+func (c failCloud) DeletePool(ctx context.Context, pool string) (err error) {
+	c.fail.around("delete-pool", func() { err = c.Cloud.DeletePool(ctx, pool) })
 	return err
 }

@@ -36,6 +36,8 @@ type fleet struct {
 	clusters []string
 	logger   *slog.Logger
 	change   func(*app.Options) // of fleetOptions
+	images   int                // how often newImage was called
+	ended    map[string]bool    // machines that endedOf has reported
 }
 
 // fleetOptions say how a fleet differs from the usual one.
@@ -44,6 +46,7 @@ type fleetOptions struct {
 	workers  int      // size of the one worker pool; 0 means 3
 	room     int      // how far that pool may grow; 0 means by 6
 	items    map[string]string
+	pools    []map[string]any // more worker pools, as the registry has them
 	server   func(*app.Options)
 	// simulation is appended to the node-groups file of every control plane.
 	simulation string
@@ -247,11 +250,11 @@ func (f *fleet) writeRegistry(o fleetOptions) {
 			"id": "local:test:local-1:" + id, "alias": id, "local_id": id, "infrastructure_account": "local:test",
 			"api_server_url": "https://" + id + ".example.org", "channel": channel, "environment": "test", "criticality_level": 1,
 			"lifecycle_status": "requested", "provider": "local", "region": "local-1", "config_items": items,
-			"node_pools": []map[string]any{
+			"node_pools": append([]map[string]any{
 				{"name": "control-plane", "profile": "master-default", "instance_types": []string{"m5.large"}, "discount_strategy": "none", "min_size": 1, "max_size": 3,
 					"config_items": map[string]string{"taints": "node-role.kubernetes.io/control-plane:NoSchedule"}},
 				{"name": "workers", "profile": "worker-default", "instance_types": []string{"m5.xlarge"}, "discount_strategy": "none", "min_size": workers, "max_size": workers + cmp.Or(o.room, 6)},
-			},
+			}, o.pools...),
 		})
 	}
 	text, err := json.MarshalIndent(map[string]any{"clusters": clusters}, "", "  ") // JSON is YAML
@@ -307,11 +310,7 @@ func (f *fleet) start() (stop func()) {
 	if err := a.Start(context.Background()); err != nil {
 		f.t.Fatal(err)
 	}
-	token, err := os.ReadFile(filepath.Join(f.data, "token"))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.client = client.New("http://"+a.Addr(), strings.TrimSpace(string(token)))
+	f.client = client.New("http://"+a.Addr(), f.token())
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
@@ -324,6 +323,16 @@ func (f *fleet) start() (stop func()) {
 	}
 	f.t.Cleanup(stop)
 	return stop
+}
+
+// token opens the server's API.
+func (f *fleet) token() string {
+	f.t.Helper()
+	token, err := os.ReadFile(filepath.Join(f.data, "token"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(token))
 }
 
 // kube is the API of a cluster, as an onlooker has it.

@@ -51,6 +51,13 @@ func functions(stdin io.Reader, stdout, stderr io.Writer) cli.Functions {
 		Watch: func(ctx context.Context, o cli.WatchOptions) error {
 			return demo.Watch(ctx, demo.WatchOptions{DataDir: o.DataDir, Stdin: stdin, Stdout: stdout, Log: logger(stderr, "text", false)})
 		},
+		Render: func(ctx context.Context, o cli.RenderOptions) (cli.Rendered, error) {
+			return renderFiles(ctx, o, stderr)
+		},
+		Eval: func(ctx context.Context, o cli.EvalOptions) (string, error) { return evalTemplate(ctx, o, stderr) },
+		PDBController: func(ctx context.Context, o cli.PDBControllerOptions) error {
+			return keepBudgets(ctx, o, stderr)
+		},
 		Version: cli.VersionInfo{Version: version, Go: runtime.Version(), Kubernetes: kubernetesVersion},
 		Stdin:   stdin, Stdout: stdout, Stderr: stderr,
 		Width: width(stdout),
@@ -89,6 +96,7 @@ func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
 	log := logger(stderr, o.LogFormat, o.Debug)
 	a, err := New(ctx, Options{
 		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, RegistryFile: o.RegistryFile, RegistryDefaults: o.Defaults,
+		Database: o.Database, TLSCert: o.TLSCert, TLSKey: o.TLSKey, AccessFile: o.AccessFile, RefuseClearSecrets: o.RefuseClearSecrets, RateLimit: o.RateLimit,
 		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: version, Log: log,
 	})
 	if err != nil {

@@ -111,7 +111,7 @@ func (f *fleet) shop(replicas int) {
 func BenchmarkRollUnderLoad(b *testing.B) {
 	const nodes, replicas = 50, 100
 	b.Setenv("GOMEMLIMIT", "1GiB")
-	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes, room: 10,
+	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes, room: 10, server: usualPoll,
 		times: "boot: {base: 4s, spread: 1s}\nshutdown: 1s\npod: {start_min: 1s, start_max: 2s, termination: 2s}\n",
 		items: map[string]string{"roll_surge": "5", "roll_min_ready": "30s", "roll_deregistration": "33s", // what the balancer takes, and the age of its view
 			"roll_node_ready_timeout": "5m", "roll_blocked_after": "10m", "health_timeout": "5m"}})
@@ -152,7 +152,7 @@ func BenchmarkRollUnderLoad(b *testing.B) {
 // of three members are ready at any time.
 func BenchmarkRollDatabase(b *testing.B) {
 	const nodes = 9
-	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes,
+	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes, server: usualPoll,
 		times: "boot: {base: 4s, spread: 1s}\nshutdown: 1s\npod: {start_min: 1s, start_max: 2s, termination: 2s}\nvolume: {attach: 1s, detach: 1s, provision: 200ms}\n",
 		items: map[string]string{"roll_surge": "3", "roll_min_ready": "2s", "roll_deregistration": "5s", "roll_blocked_after": "5m"}})
 	p := f.startProcess()

@@ -159,12 +159,6 @@ func (c *Cluster) connect(config *rest.Config) error {
 	return nil
 }
 
-// Healthy returns nil when the API server says that it is ready.
-func (c *Cluster) Healthy(ctx context.Context) error {
-	err := c.typed.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error()
-	return translate(err, "ask the API server whether it is ready")
-}
-
 // ServerVersion returns the API server's git version, "v1.36.3".
 func (c *Cluster) ServerVersion(ctx context.Context) (string, error) {
 	const what = "ask the API server for its version"

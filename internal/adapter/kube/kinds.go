@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"reflect"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -60,47 +59,23 @@ func newKind[O, T any, P interface {
 		read: func(ctx context.Context, c *Cluster) (func(*seen) bool, string, error) {
 			all, version, err := readAll(ctx, c, path, empty, convert)
 			return func(s *seen) bool {
-				before := *field(s)
+				changes := !field(s).same(&all)
 				*field(s) = all
-				return !sameItems(before, all)
+				return changes
 			}, version, err
 		},
 		set: func(s *seen, o runtime.Object) bool {
 			object, ok := o.(P)
-			if !ok {
-				return false
-			}
-			if *field(s) == nil {
-				*field(s) = items[T]{}
-			}
-			all, key := *field(s), keyOf(object)
-			before, known := all[key]
-			now := item[T]{object.GetResourceVersion(), convert(object)}
-			all[key] = now
-			return !known || !reflect.DeepEqual(before.value, now.value)
+			return ok && field(s).put(keyOf(object), object.GetResourceVersion(), convert(object))
 		},
 		drop: func(s *seen, o runtime.Object) bool {
 			object, ok := o.(P)
 			if ok {
-				delete(*field(s), keyOf(object))
+				field(s).remove(keyOf(object))
 			}
 			return ok
 		},
 	}
-}
-
-// sameItems reports whether two readings of a kind say the same.
-func sameItems[T any](a, b items[T]) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for key, now := range b {
-		before, known := a[key]
-		if !known || before.version != now.version && !reflect.DeepEqual(before.value, now.value) {
-			return false
-		}
-	}
-	return true
 }
 
 // readAll reads all objects of a kind in pages. A list that grew too old to be
@@ -110,7 +85,7 @@ func readAll[O, T any, P interface {
 	runtime.Object
 	metav1.Object
 }](ctx context.Context, c *Cluster, path string, empty func() listing, convert func(P) T) (items[T], string, error) {
-	all := items[T]{}
+	var all items[T]
 	for next := ""; ; {
 		page := empty()
 		request := c.typed.Get().AbsPath(path).MaxRetries(0).Param("limit", strconv.Itoa(pageSize))
@@ -123,11 +98,11 @@ func readAll[O, T any, P interface {
 			continue
 		}
 		if err != nil {
-			return nil, "", err
+			return items[T]{}, "", err
 		}
 		err = meta.EachListItem(page, func(o runtime.Object) error {
 			object := o.(P)
-			all[keyOf(object)] = item[T]{object.GetResourceVersion(), convert(object)}
+			all.put(keyOf(object), object.GetResourceVersion(), convert(object))
 			return nil
 		})
 		if next = page.GetContinue(); next == "" || err != nil {

@@ -183,7 +183,7 @@ func TestMarkRepeatsConflictsWithinContext(t *testing.T) {
 			return next.RoundTrip(r)
 		})
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	err := c.Mark(ctx, node, fairway.NodeMarks{UpdateID: "u-1", Cordoned: new(true)})
 	if err == nil || writes.Load() < 3 || writes.Load() > markAttempts {

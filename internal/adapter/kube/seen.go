@@ -3,6 +3,7 @@ package kube
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,7 +31,11 @@ type seen struct {
 }
 
 // items are the objects of one kind by namespace/name, or name.
-type items[T any] map[string]item[T]
+type items[T any] struct {
+	byKey map[string]*item[T]
+	// order is byKey in the order of the keys; nil when it has to be made anew.
+	order []*item[T]
+}
 
 // item is an object and the resource version it was read at.
 type item[T any] struct {
@@ -38,13 +43,58 @@ type item[T any] struct {
 	value   T
 }
 
-// inOrder returns the objects by name, so that equal clusters give equal answers.
-func (i items[T]) inOrder() []item[T] {
-	out := make([]item[T], 0, len(i))
-	for _, k := range slices.Sorted(maps.Keys(i)) {
-		out = append(out, i[k])
+// get returns an object, the zero value for one that is not there.
+func (i *items[T]) get(key string) T {
+	if is, there := i.byKey[key]; there {
+		return is.value
 	}
-	return out
+	var none T
+	return none
+}
+
+// put takes over an object and reports whether that changes anything.
+func (i *items[T]) put(key, version string, value T) bool {
+	is, there := i.byKey[key]
+	if !there {
+		if i.byKey == nil {
+			i.byKey = map[string]*item[T]{}
+		}
+		i.byKey[key], i.order = &item[T]{version, value}, nil
+		return true
+	}
+	changes := !reflect.DeepEqual(is.value, value)
+	is.version, is.value = version, value
+	return changes
+}
+
+func (i *items[T]) remove(key string) {
+	delete(i.byKey, key)
+	i.order = nil
+}
+
+// inOrder returns the objects by name, so that equal clusters give equal answers.
+func (i *items[T]) inOrder() []*item[T] {
+	if i.order == nil {
+		i.order = make([]*item[T], 0, len(i.byKey))
+		for _, k := range slices.Sorted(maps.Keys(i.byKey)) {
+			i.order = append(i.order, i.byKey[k])
+		}
+	}
+	return i.order
+}
+
+// same reports whether two readings of a kind say the same.
+func (i *items[T]) same(other *items[T]) bool {
+	if len(i.byKey) != len(other.byKey) {
+		return false
+	}
+	for key, now := range other.byKey {
+		before, known := i.byKey[key]
+		if !known || before.version != now.version && !reflect.DeepEqual(before.value, now.value) {
+			return false
+		}
+	}
+	return true
 }
 
 type seenNode struct {
@@ -154,15 +204,15 @@ func seeDaemonSet(d *appsv1.DaemonSet) *appsv1.DaemonSet {
 func (s *seen) workloads() *fairway.Workloads {
 	attached, zoneOf := s.attachedByNode(), s.zoneByClaim()
 	w := &fairway.Workloads{
-		Nodes:   make([]fairway.Node, 0, len(s.nodes)),
-		Pods:    make([]fairway.Pod, 0, len(s.pods)),
-		Budgets: make([]fairway.Budget, 0, len(s.budgets)),
+		Nodes:   make([]fairway.Node, 0, len(s.nodes.byKey)),
+		Pods:    make([]fairway.Pod, 0, len(s.pods.byKey)),
+		Budgets: make([]fairway.Budget, 0, len(s.budgets.byKey)),
 	}
-	var placing []*corev1.Node
+	placing := make([]*corev1.Node, 0, len(s.nodes.byKey))
 	for _, i := range s.nodes.inOrder() {
 		n := i.value.node
 		n.VolumesAttached = len(attached[n.Name])
-		n.CSIDrivers = s.csiNodes[n.Name].value
+		n.CSIDrivers = s.csiNodes.get(n.Name)
 		w.Nodes = append(w.Nodes, n)
 		placing = append(placing, &i.value.placing)
 	}

@@ -22,13 +22,13 @@ func (s *seen) attachedByNode() map[string]map[string]bool {
 		}
 		attached[node][volume] = true
 	}
-	for name, n := range s.nodes {
+	for name, n := range s.nodes.byKey {
 		for _, v := range n.value.attached {
 			note(name, v)
 		}
 	}
-	for _, a := range s.attachments {
-		note(a.value.node, cmp.Or(s.volumes[a.value.volume].value.name, a.value.name))
+	for _, a := range s.attachments.byKey {
+		note(a.value.node, cmp.Or(s.volumes.get(a.value.volume).name, a.value.name))
 	}
 	return attached
 }
@@ -42,8 +42,8 @@ func csiName(driver, handle string) string {
 // those that lie in exactly one.
 func (s *seen) zoneByClaim() map[string]string {
 	zones := map[string]string{}
-	for name, claim := range s.claims {
-		if zone := s.volumes[claim.value].value.zone; zone != "" {
+	for name, claim := range s.claims.byKey {
+		if zone := s.volumes.get(claim.value).zone; zone != "" {
 			zones[name] = zone
 		}
 	}

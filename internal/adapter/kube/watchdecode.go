@@ -153,7 +153,7 @@ func parseSelector(text string) *fairway.LabelSelector {
 	selector := &fairway.LabelSelector{MatchLabels: parsed.MatchLabels}
 	for _, r := range parsed.MatchExpressions {
 		if r.Key != labelRolloutHash {
-			selector.MatchExpressions = append(selector.MatchExpressions, fairway.LabelRequirement{Key: r.Key, Operator: string(r.Operator), Values: r.Values})
+			selector.MatchExpressions = append(selector.MatchExpressions, fairway.LabelRequirement{Key: r.Key, Operator: string(r.Operator), Values: append([]string(nil), r.Values...)})
 		}
 	}
 	return selector

@@ -80,12 +80,12 @@ func (w *written) shownBy(s *seen) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, n := range w.nodes {
-		if is, there := s.nodes[name]; !there || notOlder(is.version, n.version) {
+		if is, there := s.nodes.byKey[name]; !there || notOlder(is.version, n.version) {
 			delete(w.nodes, name)
 		}
 	}
 	for key, p := range w.pods {
-		if is, there := s.pods[key]; !there || is.value.pod.UID != p.uid || is.value.pod.Deleting {
+		if is, there := s.pods.byKey[key]; !there || is.value.pod.UID != p.uid || is.value.pod.Deleting {
 			delete(w.pods, key)
 		}
 	}

@@ -180,7 +180,7 @@ func TestSetDesiredIsOneWrite(t *testing.T) {
 	if err := c.SetDesired(t.Context(), "p", 5, 3); err != nil {
 		t.Fatal(err)
 	}
-	want := `/v1/groups/p {"desired":5,"tags":{"fairway.dev/roll-base":"3","team":"infra"}}`
+	want := `/v1/groups/p {"desired":5,"tags":{"fairway.dev/roll-base":"3","fairway.dev/roll-size":"5","team":"infra"}}`
 	if len(writes) != 1 || writes[0] != want {
 		t.Errorf("writes = %q, want only %q", writes, want)
 	}

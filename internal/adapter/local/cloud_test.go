@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ func realCloud(t *testing.T) fairway.Cloud {
 	}
 	return c
 }
+
+// ours are the tags of a group that Fairway made and that is not rolled.
+func ours() map[string]string { return map[string]string{tagCluster: testCluster().ID} }
 
 func ensure(t *testing.T, c fairway.Cloud, spec fairway.PoolSpec) fairway.Group {
 	t.Helper()
@@ -105,7 +109,7 @@ func setDesired(t *testing.T, c fairway.Cloud, pool string, desired, base int) f
 func TestEnsurePoolMakesGenerations(t *testing.T) {
 	t.Parallel()
 	c := realCloud(t)
-	want := fairway.Group{Pool: "gen", Min: 2, Max: 5, Desired: 2, Generation: "gen:1", Zones: zones, Tags: map[string]string{}}
+	want := fairway.Group{Pool: "gen", Min: 2, Max: 5, Desired: 2, Generation: "gen:1", Zones: zones, Tags: ours(), Owned: true}
 	same := workers("gen", 2, 5)
 	for _, when := range []string{"first", "again"} {
 		if diff := cmp.Diff(want, ensure(t, c, same)); diff != "" {
@@ -176,7 +180,7 @@ func TestEnsurePoolDuringARoll(t *testing.T) {
 	ensure(t, c, workers("rolling", 1, 2))
 	setDesired(t, c, "rolling", 2, 0)
 	during := setDesired(t, c, "rolling", 4, 2)
-	if during.Desired != 4 || during.Max != 2 || during.Tags[fairway.TagRollBase] != "2" {
+	if during.Desired != 4 || during.Max != 2 || during.Tags[fairway.TagRollBase] != "2" || during.Tags[fairway.TagRollSize] != "4" {
 		t.Errorf("during the roll: %+v", during)
 	}
 	after := ensure(t, c, workers("rolling", 1, 3))
@@ -184,7 +188,7 @@ func TestEnsurePoolDuringARoll(t *testing.T) {
 		t.Errorf("EnsurePool during the roll: %+v", after)
 	}
 	done := setDesired(t, c, "rolling", 2, 0)
-	if diff := cmp.Diff(fairway.Group{Pool: "rolling", Min: 1, Max: 3, Desired: 2, Generation: "rolling:1", Zones: zones, Tags: map[string]string{}}, done); diff != "" {
+	if diff := cmp.Diff(fairway.Group{Pool: "rolling", Min: 1, Max: 3, Desired: 2, Generation: "rolling:1", Zones: zones, Tags: ours(), Owned: true}, done); diff != "" {
 		t.Errorf("after the roll (-want +got):\n%s", diff)
 	}
 	var live struct{ Min, Max int }
@@ -376,5 +380,69 @@ func TestNodesAreAsTheTemplateSays(t *testing.T) {
 	}
 	if node.Status.Capacity["cpu"] != "2" || node.Status.Capacity["memory"] != "8Gi" {
 		t.Errorf("capacity = %v", node.Status.Capacity)
+	}
+}
+
+// A pool that left the registry: its group can shrink to nothing and goes then,
+// and a group of somebody else is not Fairway's.
+func TestPoolLeaves(t *testing.T) {
+	t.Parallel()
+	c := realCloud(t)
+	ensure(t, c, workers("leaving", 2, 3))
+	machines := waitInService(t, c, "leaving", 2)
+	setDesired(t, c, "leaving", 4, 2) // a roll had widened it
+	for range 2 {
+		if err := c.RetirePool(t.Context(), "leaving"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g := groupNamed(t, c, "leaving"); g.Min != 0 || g.Max != 3 || g.Desired != 4 || !g.Owned {
+		t.Errorf("retired: %+v", g)
+	}
+	if err := c.DeletePool(t.Context(), "leaving"); fairway.ErrorCode(err) != fairway.CodeConflict {
+		t.Errorf("deleting a group with instances: %v", err)
+	}
+	for _, i := range machines {
+		if err := c.Terminate(t.Context(), i.ID, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setDesired(t, c, "leaving", 0, 0)
+	localkubetest.Eventually(t, patience, func() error { return c.DeletePool(t.Context(), "leaving") })
+	for range 2 {
+		if err := c.DeletePool(t.Context(), "leaving"); err != nil {
+			t.Errorf("a group that is gone: %v", err)
+		}
+	}
+	if err := c.RetirePool(t.Context(), "leaving"); fairway.ErrorCode(err) != fairway.CodeNotFound {
+		t.Errorf("retiring a group that is gone: %v", err)
+	}
+	localkubetest.Start(t).AddGroup(t, "somebodys", 0)
+	if groupNamed(t, c, "somebodys").Owned {
+		t.Error("a group that Fairway did not make is called its own")
+	}
+	ensure(t, c, workers("somebodys", 0, 1))
+	if !groupNamed(t, c, "somebodys").Owned {
+		t.Error("a group that Fairway took over is not called its own")
+	}
+}
+
+// What a load balancer says of an instance, and whether it is a spot instance.
+func TestInstanceHealthAndKind(t *testing.T) {
+	t.Parallel()
+	c := realCloud(t)
+	spec := workers("balanced", 1, 1)
+	spec.Pool.DiscountStrategy = "spot"
+	ensure(t, c, spec)
+	if i := waitInService(t, c, "balanced", 1)[0]; i.Unhealthy != "" || !i.Spot {
+		t.Errorf("without a load balancer: %+v, want nothing said, and spot", i)
+	}
+	localkubetest.Start(t).Call(t, http.MethodPut, "/v1/groups/balanced", map[string]any{"target_health": "1h"}, nil)
+	if i := instancesOf(t, c, "balanced")[0]; !strings.Contains(i.Unhealthy, "initial") {
+		t.Errorf("a new target: %q", i.Unhealthy)
+	}
+	localkubetest.Start(t).Call(t, http.MethodPut, "/v1/groups/balanced", map[string]any{"target_health": "0s"}, nil)
+	if i := instancesOf(t, c, "balanced")[0]; i.Unhealthy != "" {
+		t.Errorf("a healthy target: %q", i.Unhealthy)
 	}
 }

@@ -33,12 +33,28 @@ func (s *Store) Accounts(ctx context.Context) ([]fairway.InfrastructureAccount, 
 
 // PutAccount creates or replaces the account of that id.
 func (s *Store) PutAccount(ctx context.Context, a fairway.InfrastructureAccount) error {
+	_, err := s.ChangeAccount(ctx, a.ID, func(stored *fairway.InfrastructureAccount, _ bool) error {
+		*stored = a
+		return nil
+	})
+	return err
+}
+
+// ChangeAccount lets the function change the account of that id, or fill a new
+// one, and stores it, as one step.
+func (s *Store) ChangeAccount(ctx context.Context, id string, do func(a *fairway.InfrastructureAccount, exists bool) error) (*fairway.InfrastructureAccount, error) {
+	var a fairway.InfrastructureAccount
 	err := s.write(ctx, func(tx *transaction) error {
 		var before *fairway.InfrastructureAccount
-		switch known, err := scanAccount(tx.QueryRowContext(ctx, selectAccount+` WHERE id = $1`+tx.forUpdate(), a.ID)); {
+		switch known, err := scanAccount(tx.QueryRowContext(ctx, selectAccount+` WHERE id = $1`+tx.forUpdate(), id)); {
 		case err == nil:
-			before = &known
-		case !errors.Is(err, sql.ErrNoRows):
+			before, a = &known, known
+		case errors.Is(err, sql.ErrNoRows):
+			a = fairway.InfrastructureAccount{ID: id}
+		default:
+			return err
+		}
+		if err := do(&a, before != nil); err != nil {
 			return err
 		}
 		a.ETag = etag(a)
@@ -56,9 +72,9 @@ func (s *Store) PutAccount(ctx context.Context, a fairway.InfrastructureAccount)
 		return tx.recordAccount(ctx, before, a, s.now())
 	})
 	if err != nil {
-		return s.meaning(fmt.Errorf("store infrastructure account %s: %w", a.ID, err))
+		return nil, s.meaning(fmt.Errorf("store infrastructure account %s: %w", id, err))
 	}
-	return nil
+	return &a, nil
 }
 
 // recordAccount records a change of an account; before is nil when it is created.

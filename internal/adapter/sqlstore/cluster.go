@@ -38,6 +38,20 @@ func scanCluster(r row) (c fairway.Cluster, err error) {
 
 // Clusters returns the clusters that pass the filter, oldest first.
 func (s *Store) Clusters(ctx context.Context, filter fairway.ClusterFilter) ([]fairway.Cluster, error) {
+	all := []fairway.Cluster{}
+	err := s.EachCluster(ctx, filter, func(c *fairway.Cluster) error {
+		all = append(all, *c)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// EachCluster calls the function with each cluster that passes the filter,
+// oldest first, without holding all of them; its error ends the list.
+func (s *Store) EachCluster(ctx context.Context, filter fairway.ClusterFilter, do func(c *fairway.Cluster) error) error {
 	var w where
 	for _, f := range []struct{ column, value string }{
 		{"c.alias", filter.Alias}, {"c.api_server_url", filter.APIServerURL}, {"c.channel", filter.Channel},
@@ -52,12 +66,28 @@ func (s *Store) Clusters(ctx context.Context, filter fairway.ClusterFilter) ([]f
 	if filter.CriticalityLevel != nil {
 		w.and("c.criticality_level = ", *filter.CriticalityLevel)
 	}
-	rows, err := s.reader.QueryContext(ctx, selectCluster+w.String()+` ORDER BY c.created_at, c.id`, w.args...)
-	all, err := collect(rows, err, scanCluster)
-	if err != nil {
-		return nil, s.meaning(fmt.Errorf("list clusters: %w", err))
+	query := selectCluster
+	if filter.Terse {
+		query = strings.Replace(query, "c.config_items, c.node_pools", "'null', 'null'", 1)
 	}
-	return all, nil
+	rows, err := s.reader.QueryContext(ctx, query+w.String()+` ORDER BY c.created_at, c.id`, w.args...)
+	if err != nil {
+		return s.meaning(fmt.Errorf("list clusters: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, err := scanCluster(rows)
+		if err != nil {
+			return s.meaning(fmt.Errorf("list clusters: %w", err))
+		}
+		if err := do(&c); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return s.meaning(fmt.Errorf("list clusters: %w", err))
+	}
+	return nil
 }
 
 // Cluster returns the cluster of that id.

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -62,21 +60,16 @@ func (s *Store) clusterError(verb string, c *fairway.Cluster, err error) error {
 
 // UpdateCluster changes the given fields and returns the cluster as it is then.
 func (s *Store) UpdateCluster(ctx context.Context, id string, u fairway.ClusterUpdate) (*fairway.Cluster, error) {
-	return s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
-		change(c, u)
+	return s.ChangeCluster(ctx, id, func(c *fairway.Cluster) error {
+		u.Apply(c)
 		return nil
 	})
 }
 
-// ChangeCluster reads a cluster, lets the function change it, and stores it, as
-// one step: of two callers none overwrites what the other one did.
+// ChangeCluster reads a cluster, lets the function change it, and writes it
+// back, all in one transaction, so that of two writers none overwrites what the
+// other one did.
 func (s *Store) ChangeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
-	return s.changeCluster(ctx, id, do)
-}
-
-// changeCluster reads a cluster, changes it and writes it back, all in one
-// transaction, so that of two writers none overwrites what the other one did.
-func (s *Store) changeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
 	var c fairway.Cluster
 	err := s.write(ctx, func(tx *transaction) (err error) {
 		c, err = scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate(), id))
@@ -123,47 +116,6 @@ SELECT id, alias, infrastructure_account, local_id, api_server_url, channel, env
        current_version, last_version, next_version, problems, owner, account_name, origin, etag, created_at
 FROM clusters WHERE id = $1`
 
-// change gives a cluster the fields of an update.
-func change(c *fairway.Cluster, u fairway.ClusterUpdate) {
-	c.Origin = maps.Clone(c.Origin)
-	for field, to := range map[string]struct{ from, to *string }{
-		"alias":                  {u.Alias, &c.Alias},
-		"infrastructure_account": {u.InfrastructureAccount, &c.InfrastructureAccount},
-		"local_id":               {u.LocalID, &c.LocalID},
-		"api_server_url":         {u.APIServerURL, &c.APIServerURL},
-		"channel":                {u.Channel, &c.Channel},
-		"environment":            {u.Environment, &c.Environment},
-		"provider":               {u.Provider, &c.Provider},
-		"region":                 {u.Region, &c.Region},
-		"owner":                  {u.Owner, &c.Owner},
-		"account_name":           {u.AccountName, &c.AccountName},
-	} {
-		if to.from != nil {
-			*to.to = *to.from
-			delete(c.Origin, field)
-		}
-	}
-	if u.CriticalityLevel != nil {
-		c.CriticalityLevel = *u.CriticalityLevel
-		delete(c.Origin, "criticality_level")
-	}
-	if u.LifecycleStatus != nil {
-		c.LifecycleStatus = *u.LifecycleStatus
-	}
-	if u.ConfigItems != nil {
-		c.ConfigItems = *u.ConfigItems
-	}
-	if u.NodePools != nil {
-		c.NodePools = *u.NodePools
-	}
-	if u.Status != nil {
-		c.Status = *u.Status
-	}
-	if u.Origin != nil {
-		c.Origin = *u.Origin
-	}
-}
-
 // DeleteCluster removes a decommissioned cluster with its inventory; its
 // updates and events stay. Anything else than decommissioned is CodeInvalid.
 func (s *Store) DeleteCluster(ctx context.Context, id string) error {
@@ -188,56 +140,4 @@ func (s *Store) DeleteCluster(ctx context.Context, id string) error {
 		return s.meaning(fmt.Errorf("delete cluster %s: %w", id, err))
 	}
 	return nil
-}
-
-// SetConfigItem sets one config item of a cluster.
-func (s *Store) SetConfigItem(ctx context.Context, id, key, value string) error {
-	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
-		if c.ConfigItems == nil {
-			c.ConfigItems = map[string]string{}
-		}
-		c.ConfigItems[key] = value
-		return nil
-	})
-	return err
-}
-
-// DeleteConfigItem removes one config item; CodeNotFound when it is not there.
-func (s *Store) DeleteConfigItem(ctx context.Context, id, key string) error {
-	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
-		if _, ok := c.ConfigItems[key]; !ok {
-			return notFound("config item", key)
-		}
-		delete(c.ConfigItems, key)
-		return nil
-	})
-	return err
-}
-
-// PutNodePool creates or replaces the pool of that name; a new one comes last.
-func (s *Store) PutNodePool(ctx context.Context, id string, p fairway.NodePool) error {
-	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
-		for i := range c.NodePools {
-			if c.NodePools[i].Name == p.Name {
-				c.NodePools[i] = p
-				return nil
-			}
-		}
-		c.NodePools = append(c.NodePools, p)
-		return nil
-	})
-	return err
-}
-
-// DeleteNodePool removes the pool of that name.
-func (s *Store) DeleteNodePool(ctx context.Context, id, pool string) error {
-	_, err := s.changeCluster(ctx, id, func(c *fairway.Cluster) error {
-		kept := slices.DeleteFunc(slices.Clone(c.NodePools), func(p fairway.NodePool) bool { return p.Name == pool })
-		if len(kept) == len(c.NodePools) {
-			return notFound("node pool", pool)
-		}
-		c.NodePools = kept
-		return nil
-	})
-	return err
 }

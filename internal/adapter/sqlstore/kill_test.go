@@ -47,7 +47,10 @@ func write(path string) error {
 		if err := s.AppendEvent(ctx, &e); err != nil {
 			return err
 		}
-		if err := s.SetConfigItem(ctx, "c", "count", strconv.FormatInt(e.Seq, 10)); err != nil {
+		if _, err := s.ChangeCluster(ctx, "c", func(c *fairway.Cluster) error {
+			c.ConfigItems = map[string]string{"count": strconv.FormatInt(e.Seq, 10)}
+			return nil
+		}); err != nil {
 			return err
 		}
 		if _, err := fmt.Println(e.Seq); err != nil {

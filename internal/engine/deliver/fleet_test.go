@@ -32,12 +32,15 @@ type fleet struct {
 
 	mu       sync.Mutex // guards what follows; Health is called in parallel
 	now      time.Time
-	updates  []string             // asked for, in order
-	rollouts []string             // asked for, in order
-	sick     map[string]string    // why a cluster is not well
-	evidence map[string]time.Time // of health; a cluster that is not here is looked at now
-	onHealth func()               // called once, by the first look at a cluster's health
-	onList   func()               // called once, before updates are listed next
+	updates  []string               // asked for, in order
+	rollouts []string               // asked for, in order
+	sick     map[string]string      // why a cluster is not well
+	evidence map[string]time.Time   // of health; a cluster that is not here is looked at now
+	nodes    []fairway.RotationNode // of any cluster
+	old      map[string]string      // which nodes of a cluster are too old
+	ages     []string               // clusters whose nodes' age was looked at
+	onHealth func()                 // called once, by the first look at a cluster's health
+	onList   func()                 // called once, before updates are listed next
 }
 
 // hooked is the store with something that happens between two reads.
@@ -77,6 +80,13 @@ func newFleet(t *testing.T, files map[string]string, clusters ...fairway.Cluster
 		f.add(c)
 	}
 	f.Deliverer = deliver.New(deliver.Options{
+		Nodes: func(context.Context, string) ([]fairway.RotationNode, error) { return f.nodes, nil },
+		TooOld: func(_ context.Context, id string) (string, error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.ages = append(f.ages, id)
+			return f.old[id], nil
+		},
 		Store: hooked{f.store, f}, Source: f.source, Health: f.health, Now: f.clock, Log: slog.New(slog.DiscardHandler),
 		Update:  func(_ context.Context, id string) error { f.updates = append(f.updates, id); return nil },
 		Rollout: func(_ context.Context, id string) error { f.rollouts = append(f.rollouts, id); return nil },
@@ -203,14 +213,23 @@ func (f *fleet) cluster(id string) *fairway.Cluster {
 
 func (f *fleet) set(id, item, value string) {
 	f.t.Helper()
-	if err := f.store.SetConfigItem(f.t.Context(), id, item, value); err != nil {
+	if _, err := f.store.ChangeCluster(f.t.Context(), id, func(c *fairway.Cluster) error {
+		if c.ConfigItems == nil {
+			c.ConfigItems = map[string]string{}
+		}
+		c.ConfigItems[item] = value
+		return nil
+	}); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 func (f *fleet) unset(id, item string) {
 	f.t.Helper()
-	if err := f.store.DeleteConfigItem(f.t.Context(), id, item); err != nil {
+	if _, err := f.store.ChangeCluster(f.t.Context(), id, func(c *fairway.Cluster) error {
+		delete(c.ConfigItems, item)
+		return nil
+	}); err != nil {
 		f.t.Fatal(err)
 	}
 }

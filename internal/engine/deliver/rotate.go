@@ -59,7 +59,7 @@ func (d *Deliverer) Rotate(ctx context.Context, r fairway.RotationRequest) (*fai
 	}
 	if added > 0 {
 		d.event(ctx, fairway.Event{ClusterID: c.ID, UpdateID: answer.UpdateID, Kind: "cluster.rotation-requested",
-			Message: fmt.Sprintf("rotation of %d nodes of %s requested by %s: %s", len(chosen), c.Alias, word, listed(chosen))})
+			Message: fmt.Sprintf("rotation in %s requested by %s; nodes: %s", c.Alias, word, listed(chosen))})
 	}
 	return answer, nil
 }

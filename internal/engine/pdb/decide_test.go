@@ -192,7 +192,7 @@ func TestDecideWithoutTTLKeepsForEver(t *testing.T) {
 	t.Parallel()
 	p := policy
 	p.NonReadyTTL = 0
-	n := Namespace{Workloads: []*fairway.ReplicatedWorkload{web(replicas(3, 0))}, Budgets: []*fairway.DisruptionBudget{ours(since(now.Add(-time.Hour * 1000)))}}
+	n := Namespace{Workloads: []*fairway.ReplicatedWorkload{web(replicas(3, 0), func(w *fairway.ReplicatedWorkload) { w.CreatedAt = now.Add(-time.Hour * 2000) })}, Budgets: []*fairway.DisruptionBudget{ours(since(now.Add(-time.Hour * 1000)))}}
 	if got := Decide(n, p, now); len(got.Actions) > 0 || !got.Next.IsZero() {
 		t.Errorf("decision = %v, next %v", say(got), got.Next)
 	}

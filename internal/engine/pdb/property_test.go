@@ -183,7 +183,11 @@ func judge(t *testing.T, seed uint64, n Namespace, p Policy, w *fairway.Replicat
 	alone := !slices.ContainsFunc(n.Workloads, func(v *fairway.ReplicatedWorkload) bool {
 		return v != w && !v.Deleting && (p.selector(w).Matches(p.podLabels(v)) || v.Selector.Matches(labels))
 	})
-	if ready && alone && selecting == 0 {
+	names := p.names(w)
+	nameless := !slices.ContainsFunc(names[:], func(name string) bool {
+		return !slices.ContainsFunc(n.Budgets, func(b *fairway.DisruptionBudget) bool { return b.Name == name })
+	})
+	if ready && alone && selecting == 0 && !nameless {
 		t.Fatalf("seed %d: %s %s is ready, alone and has no budget", seed, w.Kind, w.Name)
 	}
 }

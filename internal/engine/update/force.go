@@ -18,8 +18,12 @@ const reasonForced = "ForcedDeletion"
 // event on the pod. A manager that dies in between has said more than it did,
 // never less. Without the record in the journal there is no deletion.
 func (x *rolling) force(ctx context.Context, a roll.Action) error {
-	now := x.Now()
-	if err := x.kube.Mark(ctx, a.Node, fairway.NodeMarks{UpdateID: x.update.ID, LastForced: &now}); err != nil {
+	now, m := x.Now(), a.Marks
+	m.UpdateID = x.update.ID
+	if m.LastForced == nil {
+		m.LastForced = &now
+	}
+	if err := x.kube.Mark(ctx, a.Node, m); err != nil {
 		return err
 	}
 	text := forcedText(a, now)

@@ -11,11 +11,11 @@ const (
 	lookEvery = 400 * time.Millisecond
 	lookSoon  = 100 * time.Millisecond
 	// lookRest is how many times as long as a look with its decision took the
-	// pause after it is at least: looking takes a twentieth of the time at most,
+	// pause after it is at least: looking takes a tenth of the time at most,
 	// however large the cluster.
-	lookRest = 19
+	lookRest = 9
 	// lookLate bounds that pause all the same.
-	lookLate = 2 * time.Second
+	lookLate = time.Second
 )
 
 // rest waits for the time of the next look: next at the latest, and earlier

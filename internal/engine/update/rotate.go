@@ -93,7 +93,11 @@ func tooOld(nodes []fairway.RotationNode, limits map[string]time.Duration, now t
 		}
 	}
 	for pool, n := range count {
-		parts = append(parts, fmt.Sprintf("%d nodes of pool %s are older than %s", n, pool, limits[pool]))
+		what := fmt.Sprintf("%d nodes of pool %s are", n, pool)
+		if n == 1 {
+			what = fmt.Sprintf("1 node of pool %s is", pool)
+		}
+		parts = append(parts, fmt.Sprintf("%s older than %s", what, limits[pool]))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")

@@ -69,13 +69,13 @@ func leftSizes(groups []fairway.Group) []fairway.Group {
 	})
 }
 
-// leftProtections lists the protected instances of groups that Fairway rolls.
-// While no update is under way, none of these protections is one of its own any
-// more; those of groups of others are not looked at.
+// leftProtections lists the protected instances of groups that Fairway rolls and
+// that do not carry a roll's tag (any more): while no update is under way, these
+// protections are left over. Groups of others are not looked at.
 func leftProtections(groups []fairway.Group, instances []fairway.Instance) []fairway.Instance {
 	return slices.DeleteFunc(slices.Clone(instances), func(i fairway.Instance) bool {
 		return !i.Protected || i.State == fairway.InstanceTerminating ||
-			!slices.ContainsFunc(groups, func(g fairway.Group) bool { return g.Pool == i.Pool && g.Owned })
+			!slices.ContainsFunc(groups, func(g fairway.Group) bool { return g.Pool == i.Pool && g.Owned && g.Tags[fairway.TagRollBase] == "" })
 	})
 }
 

@@ -28,7 +28,7 @@ func TestNormalise(t *testing.T) {
 		{">\n  a\n  b\n", "|\n    a b"}, {`"a  \nb"`, `"a  \nb"`}, {`"😀"`, `"\U0001F600"`}, {`"a\tb"`, `"a\tb"`}, {`"\r"`, `"\r"`}, {`"\0"`, `"\0"`},
 		{`" x\n y"`, "|4-\n     x\n     y"}, {"[a, b]", "\n    - a\n    - b"}, {"{y: 1, a10: 1, a2: 2, B: 3, 3: 4}", "\n    true: 1\n    3: 4\n    B: 3\n    a2: 2\n    a10: 1"},
 		// Where the second library would lose or refuse something, the text is quoted.
-		{`"\tx\n"`, `"\tx\n"`}, {`"\tx\ny"`, `"\tx\ny"`},
+		{`"\tx\n"`, `"\tx\n"`}, {`"\tx\ny"`, `"\tx\ny"`}, {`["\na", b]`, "\n    - \"\\na\"\n    - b"}, {`[["\tx\n"]]`, "\n    - - \"\\tx\\n\""}, {`[{a: " x\ny"}]`, "\n    - a: \" x\\ny\""}, {`[{a: {b: "\nx"}}]`, "\n    - a:\n        b: |4-\n\n            x"},
 		{strings.Repeat("long ", 60) + "end", strings.Repeat("long ", 60) + "end"},
 		{"&a {b: c}\nzz: *a", "\n    b: c\nzz:\n    b: c"}, {"&a {b: c}\nzz: {<<: *a, d: e}", "\n    b: c\nzz:\n    b: c\n    d: e"},
 	} {

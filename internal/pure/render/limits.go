@@ -21,8 +21,8 @@ const (
 	maxOutput     = 512 << 20 // bytes of all rendered files of a cluster
 	maxRepeat     = 4 << 20   // bytes that one call of indent or indexedList may make
 	maxValue      = 16 << 20  // bytes of one value that a function makes
-	maxWork       = 512 << 20 // bytes that go through the functions of one file
-	maxTicks      = 4 << 20   // turns of loops and calls of templates in one file
+	maxWork       = 128 << 20 // bytes that go through the functions of one file
+	maxTicks      = 1 << 20   // turns of loops and calls of templates in one file
 	callCost      = 64        // what a call costs beside its bytes
 )
 
@@ -62,10 +62,10 @@ func stopped(ctx context.Context) error {
 }
 
 // charge counts bytes that go through a function.
-func (e *engine) charge(name string, bytes int) {
+func (e *engine) charge(bytes int) {
 	e.spent.work += callCost + bytes
 	if e.spent.work > maxWork {
-		panic(fairway.Errorf(fairway.CodeInvalid, "%s: the functions of this file handle more than %d MiB", name, maxWork>>20).
+		panic(fairway.Errorf(fairway.CodeInvalid, "the functions of this file handle more than %d MiB", maxWork>>20).
 			WithHint("look for a loop that makes a text longer and longer"))
 	}
 	if bytes > 1<<20 {
@@ -176,7 +176,7 @@ func (e *engine) guard(name string, fn any) any {
 		if name == "printf" {
 			e.checkFormat(args, in)
 		}
-		e.charge(name, in)
+		e.charge(in)
 		var out []reflect.Value
 		if t.IsVariadic() {
 			out = call.CallSlice(args)
@@ -185,10 +185,10 @@ func (e *engine) guard(name string, fn any) any {
 		}
 		size := measure(out[0], maxWork)
 		if size > maxValue {
-			panic(fairway.Errorf(fairway.CodeInvalid, "%s makes more than %d MiB", name, maxValue>>20).
+			panic(fairway.Errorf(fairway.CodeInvalid, "the result has more than %d MiB", maxValue>>20).
 				WithHint("look for a loop that makes a text or a list longer and longer"))
 		}
-		e.charge(name, size)
+		e.charge(size)
 		e.secrets.derive(name, args, out[0])
 		return out
 	}).Interface()
@@ -204,7 +204,7 @@ func (e *engine) checkFormat(args []reflect.Value, size int) {
 		each += 1 << 20 // the largest width that fmt accepts
 	}
 	if verbs*each > 4*maxValue+1<<20 {
-		panic(fairway.Errorf(fairway.CodeInvalid, "printf with %d verbs may make more than %d MiB", verbs, maxValue>>20))
+		panic(fairway.Errorf(fairway.CodeInvalid, "a format with %d verbs may make more than %d MiB", verbs, maxValue>>20))
 	}
 }
 

@@ -82,10 +82,11 @@ func quoted(value any) ([]byte, error) {
 	// The library cannot be told the style of a value, only that of a node,
 	// and cannot make nodes of these very strings: names stand for them.
 	var damaged []string
-	named := replaceStrings(value, func(s string) string {
-		// Inside a mapping, because the indentation is what does the damage.
-		text, err := yaml3.Marshal(map[string]string{"z": s})
-		if err == nil && keeps(text, map[any]any{"z": s}) {
+	named := replaceStrings(value, "", func(s, path string) string {
+		// In its surroundings, because the indentation is what does the damage.
+		around := surrounded(s, path)
+		text, err := yaml3.Marshal(around)
+		if err == nil && keeps(text, around) {
 			return s
 		}
 		damaged = append(damaged, s)
@@ -107,27 +108,41 @@ func quoted(value any) ([]byte, error) {
 // placeholder starts the names; no manifest holds it.
 const placeholder = "\u2063fairway string "
 
-// replaceStrings copies a value with other strings; keys stay.
-func replaceStrings(v any, replace func(string) string) any {
+// surrounded puts a string into as many lists and mappings as it is in.
+func surrounded(s, path string) any {
+	var around any = s
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == 'l' {
+			around = []any{around}
+		} else {
+			around = map[any]any{"z": around}
+		}
+	}
+	return around
+}
+
+// replaceStrings copies a value with other strings; keys stay. The path has an
+// l or m for each list and mapping around a string, the outermost first.
+func replaceStrings(v any, path string, replace func(s, path string) string) any {
 	switch v := v.(type) {
 	case string:
-		return replace(v)
+		return replace(v, path)
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
-			list[i] = replaceStrings(v[i], replace)
+			list[i] = replaceStrings(v[i], path+"l", replace)
 		}
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for k := range v {
-			m[k] = replaceStrings(v[k], replace)
+			m[k] = replaceStrings(v[k], path+"m", replace)
 		}
 		return m
 	case map[any]any:
 		m := make(map[any]any, len(v))
 		for k := range v {
-			m[k] = replaceStrings(v[k], replace)
+			m[k] = replaceStrings(v[k], path+"m", replace)
 		}
 		return m
 	}

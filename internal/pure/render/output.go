@@ -171,7 +171,7 @@ func (s selection) one(part, name string) bool {
 func (s selection) file(path string) bool {
 	head, _, _ := strings.Cut(path, "/")
 	switch {
-	case path == "version.txt" || head == "config-items" || head == "config-defaults" || path == "config-defaults.yaml":
+	case head == "config-items" || head == "config-defaults" || path == "config-defaults.yaml":
 		return s.part("config")
 	case path == "deletions.yaml" || path == "cf-deletions.yaml" || head == "deletions" || head == "cf-deletions":
 		return s.part("deletions")

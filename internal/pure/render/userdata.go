@@ -94,8 +94,12 @@ func (r *renderer) userData(s poolSource, pool *poolView, values map[string]any)
 	if !s.convert {
 		return text, text, nil
 	}
-	if data, err = ignition.Convert(r.in.Sources[0].file(s.userData), text); err != nil {
-		return "", "", err
+	src := r.in.Sources[0]
+	data, err = ignition.Convert(ignition.Source{File: src.file(s.userData), Text: text, Local: func(name string) ([]byte, error) {
+		return fs.ReadFile(src.FS, path.Join(path.Dir(s.userData), name))
+	}})
+	if err != nil {
+		return "", "", wrapAll("node pool "+pool.Name, err)
 	}
 	return text, data, nil
 }

@@ -16,6 +16,7 @@ const (
 func Decide(s Snapshot, now time.Time) Decision {
 	v := newView(s, now)
 	v.remember()
+	v.measure()
 	switch {
 	case s.Aborted:
 		v.abort()
@@ -37,10 +38,12 @@ func Decide(s Snapshot, now time.Time) Decision {
 			v.wait(Wait{Reason: v.brake, Actor: "whoever looks after the nodes; a person may let the roll go on all the same"})
 			break
 		}
+		v.recordGrowth()
 		v.watchApps()
 		v.replaceBroken()
 		v.endDrained()
 		v.quarantine()
+		v.giveUpHopeless()
 		v.evict()
 		for _, p := range v.pools {
 			v.start(p)

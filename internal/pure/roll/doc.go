@@ -17,10 +17,19 @@
 //	}
 //
 // What holds whatever the snapshot shows: a node is cordoned only when the pool
-// keeps as many ready schedulable nodes as before the roll (or, where the cloud
-// has no room for one more, all but one); a group never grows beyond its
-// maximum; a node with zonal volumes goes only when a ready current node with
-// room stands in its zone; a data service loses at most one member; pods leave
-// by eviction alone; nothing is drained or ended while too many nodes are not
-// ready.
+// keeps as many ready schedulable nodes, and as much CPU and memory on them, as
+// before the roll (or, where the cloud has no room for more, a few less); a group
+// never grows beyond its maximum; a node with zonal volumes goes only when a ready
+// current node with room stands in its zone; a data service loses at most one
+// member, and the next only when it is well and led; pods leave by eviction alone,
+// or by the staged forcing where that is allowed, with a record; nothing is drained
+// or ended while too many nodes are not ready, the API server is not well, or a
+// person has paused the roll; every mark, tag and protection is gone in the end,
+// also of a roll that gave up or was aborted.
+//
+// The questions, by file: outdated (who has to go), ready (who counts as new),
+// size, capacity and growth (how many), start, contend, zone, strategy and still
+// (who next), evict, service, jobs and force (which pods), stuck and hopeless (who
+// is left alone), brake and apps (what stops it all), finish, pause and abort (how
+// it ends), history (what a manager may forget).
 package roll

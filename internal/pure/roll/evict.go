@@ -4,27 +4,17 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fairwayhq/fairway"
 )
 
-const (
-	// settle is how long a StatefulSet that is seen for the first time is only
-	// watched: a pod that was just deleted is not there to be seen.
-	settle = 2 * time.Second
-	// scaledDown is how long a StatefulSet must stay at fewer pods, all Ready,
-	// to be taken for scaled down.
-	scaledDown = time.Minute
-)
-
 // evict asks the pods of all nodes that are drained to leave, those of the
-// longest drain first: ordinary pods before critical ones, of a StatefulSet one
-// at a time, and of a budget as many as it allows. What a budget says is up to
-// the API server, so one eviction is tried even when the budget reads zero, but
-// only one per interval.
+// longest drain first: ordinary pods before critical ones, of a data service one
+// at a time and its leader last, and of a budget as many as it allows. What a
+// budget says is up to the API server, so one eviction is tried even when the
+// budget reads zero, but only one per interval. A pod that may be deleted by
+// force is.
 func (v *view) evict() {
 	var drains []*member
 	for _, p := range v.pools {
@@ -42,9 +32,15 @@ func (v *view) evict() {
 				Reason: fmt.Sprintf("draining %s: load balancers have %s more to forget it", m.node.Name, wait.Round(time.Second))})
 			continue
 		}
-		for _, pod := range m.next() {
+		pods := m.next()
+		if lost := v.hopeless(m); len(lost) > 0 {
+			pods = lost // the others stay if these cannot go
+		}
+		for _, pod := range pods {
 			if why := v.holds(m, pod, left, gone); why != nil {
-				v.wait(*why)
+				if why.Budget == "" || !v.force(m, pod, gone, why) {
+					v.wait(*why)
+				}
 				continue
 			}
 			v.act(m.pool, Action{Kind: ActionEvict, Node: m.node.Name, Instance: m.ID, Pod: pod,
@@ -66,11 +62,12 @@ func (m *member) deregistering(now time.Time) time.Duration {
 // next returns the pods whose turn it is: the critical ones only when all
 // others have gone.
 func (m *member) next() []fairway.Pod {
-	ordinary := slices.DeleteFunc(slices.Clone(m.pods), func(p fairway.Pod) bool { return p.Critical })
-	if len(ordinary) > 0 {
-		return ordinary
+	pods := slices.DeleteFunc(slices.Clone(m.pods), func(p fairway.Pod) bool { return p.Critical })
+	if len(pods) == 0 {
+		pods = slices.Clone(m.pods)
 	}
-	return m.pods
+	slices.SortStableFunc(pods, func(a, b fairway.Pod) int { return first(a.Role == roleLeader, b.Role == roleLeader) })
+	return pods
 }
 
 // holds says why a pod cannot be evicted now, or books the eviction and
@@ -81,20 +78,27 @@ func (v *view) holds(m *member, pod fairway.Pod, left map[string]int, gone map[s
 		w.Reason = fmt.Sprintf("draining %s: %s is shutting down", m.node.Name, podName(pod))
 		return w
 	}
-	service := ""
-	if pod.OwnerKind == "StatefulSet" {
-		service = pod.Namespace + "/" + pod.OwnerName
+	if until := m.finishes(&pod); v.now.Before(until) {
+		w.Reason = fmt.Sprintf("draining %s: %s may finish its work until %s", m.node.Name, podName(pod), until.UTC().Format(time.DateTime))
+		w.Actor = "whoever runs " + podName(pod)
+		return w
+	}
+	service := serviceOf(pod)
+	if service != "" {
 		why := v.disturbed(service, pod)
 		if gone[service] && why == "" {
 			why = "another of its pods is leaving"
 		}
+		if why == "" {
+			why = v.keepsLeading(m, &pod, service)
+		}
 		if why != "" {
-			w.Reason = fmt.Sprintf("draining %s: %s waits for StatefulSet %s: %s", m.node.Name, podName(pod), service, why)
+			w.Reason = fmt.Sprintf("draining %s: %s waits for the data service %s: %s", m.node.Name, podName(pod), service, why)
 			w.Actor = "whoever runs " + service
 			return w
 		}
 	}
-	key := RefusalKey(v.budgets, pod)
+	key := v.refusalKey(&pod)
 	if _, seen := left[key]; !seen {
 		left[key] = v.allowance(key, pod, m.pool.retryRefused())
 	}
@@ -124,56 +128,6 @@ func (v *view) allowance(key string, pod fairway.Pod, retry time.Duration) int {
 		return max(1, budgets[0].DisruptionsAllowed)
 	}
 	return 1
-}
-
-// disturbed says why no pod of a StatefulSet but those that are down already
-// may be evicted, or "".
-func (v *view) disturbed(service string, pod fairway.Pod) string {
-	members := v.services[service]
-	for _, p := range members {
-		switch {
-		case p.UID == pod.UID:
-		case p.Deleting:
-			return podName(p) + " is shutting down"
-		case !p.Ready:
-			return podName(p) + " is not ready"
-		}
-	}
-	known := v.History.Services[service]
-	if wished := max(known.Members, v.expected(members), ordinals(members)); len(members) < wished {
-		return fmt.Sprintf("only %d of its %d pods are there", len(members), wished)
-	}
-	if v.now.Sub(known.Since) < settle {
-		return "watches it for a moment first"
-	}
-	return ""
-}
-
-// expected is how many pods a budget expects that covers nothing but these.
-func (v *view) expected(members []fairway.Pod) int {
-	most := 0
-	for _, p := range members {
-		for _, b := range v.covering[p.UID] {
-			if len(b.PodUIDs) <= len(members) && !slices.ContainsFunc(b.PodUIDs, func(uid string) bool {
-				return !slices.ContainsFunc(members, func(p fairway.Pod) bool { return p.UID == uid })
-			}) {
-				most = max(most, b.ExpectedPods)
-			}
-		}
-	}
-	return most
-}
-
-// ordinals returns how many pods a StatefulSet has by the highest number among
-// them.
-func ordinals(members []fairway.Pod) int {
-	most := 0
-	for _, p := range members {
-		if n, err := strconv.Atoi(p.Name[strings.LastIndexByte(p.Name, '-')+1:]); err == nil {
-			most = max(most, n+1)
-		}
-	}
-	return most
 }
 
 // endDrained ends the instances of nodes that have nothing left to lose, the
@@ -207,7 +161,7 @@ func (v *view) endDrained() {
 func (v *view) end(m *member, why string) {
 	p := m.pool
 	decrement := v.surplus(m)
-	if decrement && v.late(p) {
+	if decrement && (v.late(p) || p.scaledUp > 0) {
 		m.held = true
 		v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s before it ends %s", p.Pool, m.name())})
 		return
@@ -241,6 +195,9 @@ func (v *view) surplus(m *member) bool {
 		// Shrinking below the size from before is never right: what is missing is launched.
 		return false
 	}
+	if v.aborted {
+		return true // the old ones stay, so nothing is needed in place of a new one
+	}
 	if !m.old() {
 		return p.current() > p.needed()
 	}
@@ -258,12 +215,14 @@ func (v *view) replaceBroken() {
 			continue // no roll: what breaks by itself is not ours
 		}
 		for _, m := range p.of(broken) {
-			why := fmt.Sprintf("did not become ready within %s: %s", p.nodeReadyTimeout(), m.missing)
+			why := fmt.Sprintf("did not become ready within %s: %s", p.lateAfter(), m.missing)
 			if !m.joined() {
 				v.end(m, why)
 				continue
 			}
-			v.begin(candidate{member: m}, "it "+why) // pods may stand on it
+			if v.deprives(m) == "" { // else when those of other drains are back
+				v.begin(candidate{member: m}, "it "+why) // pods may stand on it
+			}
 		}
 	}
 }

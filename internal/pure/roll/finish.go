@@ -58,7 +58,8 @@ func (v *view) finish() {
 }
 
 // ends reports whether nothing is left to do in a pool but to clean up; where
-// it is not, the waits say why.
+// it is not, the waits say why. An instance that shuts down takes its node and
+// its marks with it: nobody waits for that.
 func (v *view) ends(p *pool) bool {
 	if p.active() > 0 || p.acted || p.resized {
 		return false
@@ -76,18 +77,13 @@ func (v *view) ends(p *pool) bool {
 			return false
 		case broken, draining:
 			return false
-		case leaving:
-			if m.node != nil && len(owned(*m.node)) > 0 {
-				v.wait(Wait{Pool: p.Pool, Node: m.node.Name, Reason: fmt.Sprintf("waits for %s to shut down", m.node.Name)})
-				return false
-			}
 		}
 	}
 	if p.launching() > 0 && !(p.Spot && v.noRoom(p)) {
 		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to launch %d instances in %s%s", p.launching(), p.Pool, refusals(p))})
 		return false
 	}
-	return p.Desired <= p.base || p.keeps
+	return p.Desired <= p.base+p.more(p.base-p.stuck()) || p.keeps
 }
 
 func refusals(p *pool) string {
@@ -106,10 +102,17 @@ func (v *view) whyBlocked(m *member) fairway.BlockedNode {
 	return b
 }
 
-// forget removes the tag with the size from before the roll.
-func (v *view) forget(p *pool) {
+// forget removes the tag with the size from before the roll, and reports whether
+// it could: the call sets the size too, and with one from a late view it would
+// take back what was asked for last.
+func (v *view) forget(p *pool) bool {
+	if v.late(p) {
+		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s", p.Pool)})
+		return false
+	}
 	p.resized = true
 	v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: 0, Why: fmt.Sprintf("%s is back at its size of %d", p.Pool, p.Desired)})
+	return true
 }
 
 // tidyUp is the end of a roll that leaves nodes behind: their marks and the
@@ -126,8 +129,8 @@ func (v *view) tidyUp() {
 			}
 			v.clean(m, "cannot be rolled")
 		}
-		if p.tagged {
-			v.forget(p)
+		if p.tagged && !v.forget(p) {
+			return
 		}
 	}
 	v.Done, v.Blocked = true, v.History.Blocked

@@ -26,8 +26,8 @@ type History struct {
 	Away map[string]time.Time
 	// NotJoined are the new instances that never became Ready, by id.
 	NotJoined map[string]NotJoined
-	// Began is when this manager first looked.
-	Began time.Time
+	// Began is when this manager first looked, Now when it looked last.
+	Began, Now time.Time
 	// Asked is the size that was last asked for, by pool: a view of the cloud
 	// that does not show it yet is late.
 	Asked map[string]Size
@@ -49,6 +49,11 @@ type History struct {
 	Apps Apps
 	// Units are the mean resources of a node from before the roll, by pool.
 	Units map[string]Unit
+	// Boots is how long the new instances took, by id.
+	Boots map[string]Boot
+	// Places is how many instances a pool had, those shutting down included, when
+	// the cloud refused another.
+	Places map[string]int
 	// Blocked is set once nothing but these nodes is left and only cleaning up
 	// remains.
 	Blocked []fairway.BlockedNode
@@ -80,9 +85,11 @@ type Lack struct{ Since, Last time.Time }
 // Unit is what one node of a pool can allocate: millicores and bytes.
 type Unit struct{ CPU, Memory int64 }
 
-// Size is a desired size and when it was asked for.
+// Size is a desired size, the one that the cloud showed before, and when it was
+// asked for.
 type Size struct {
 	Desired int
+	Seen    int
 	At      time.Time
 }
 
@@ -91,6 +98,8 @@ type Size struct {
 type Retry struct {
 	Count int
 	Since time.Time
+	// Forcing says that it was drained again so that forcing has its chance.
+	Forcing bool
 }
 
 // NotJoined is a new instance that never became Ready.
@@ -136,6 +145,7 @@ func (h History) clone() History {
 		Away:        cloned(h.Away),
 		NotJoined:   cloned(h.NotJoined),
 		Began:       h.Began,
+		Now:         h.Now,
 		Asked:       cloned(h.Asked),
 		NoRoomSince: cloned(h.NoRoomSince),
 		IdleSince:   cloned(h.IdleSince),
@@ -147,56 +157,59 @@ func (h History) clone() History {
 		Waiting:     cloned(h.Waiting),
 		Apps:        h.Apps.clone(),
 		Units:       cloned(h.Units),
+		Boots:       cloned(h.Boots),
+		Places:      cloned(h.Places),
 	}
 }
 
-// notAfter moves times that a clock which went back has left in the future.
-func (h *History) notAfter(now time.Time) {
+// asleep is how far apart two decisions may be for the time between them to count.
+const asleep = 2 * time.Minute
+
+// passes brings the times up to date: a clock that jumped, or a process that
+// slept, has waited for nothing meanwhile.
+func (h *History) passes(now time.Time) {
+	if gap := now.Sub(h.Now); !h.Now.IsZero() && (gap < 0 || gap > asleep) {
+		h.each(func(t time.Time) time.Time {
+			if t.IsZero() {
+				return t
+			}
+			return t.Add(gap)
+		})
+	}
+	h.Now = now
+	h.each(func(t time.Time) time.Time { return earlier(t, now) })
 	for k, t := range h.RefusedAt {
-		h.RefusedAt[k] = earlier(t, now)
 		if now.Sub(t) > time.Hour {
 			delete(h.RefusedAt, k)
 		}
 	}
+}
+
+// each changes all times.
+func (h *History) each(change func(time.Time) time.Time) {
+	for _, times := range []map[string]time.Time{h.RefusedAt, h.Away, h.NoRoomSince, h.IdleSince, h.Waiting, h.Forced, h.Proven, h.Apps.Down, h.Apps.PackedSince} {
+		for k, t := range times {
+			times[k] = change(t)
+		}
+	}
 	for k, s := range h.Services {
-		s.Since, s.Led = earlier(s.Since, now), earlier(s.Led, now)
+		s.Since, s.Led = change(s.Since), change(s.Led)
 		h.Services[k] = s
 	}
 	for k, d := range h.Drains {
-		d.Since = earlier(d.Since, now)
+		d.Since = change(d.Since)
 		h.Drains[k] = d
 	}
-	h.Began = earlier(h.Began, now)
 	for k, s := range h.Asked {
-		s.At = earlier(s.At, now)
+		s.At = change(s.At)
 		h.Asked[k] = s
 	}
-	for k, t := range h.Away {
-		h.Away[k] = earlier(t, now)
-	}
-	for k, t := range h.NoRoomSince {
-		h.NoRoomSince[k] = earlier(t, now)
-	}
-	for k, t := range h.IdleSince {
-		h.IdleSince[k] = earlier(t, now)
-	}
 	for k, l := range h.Lacking {
-		h.Lacking[k] = Lack{earlier(l.Since, now), earlier(l.Last, now)}
+		h.Lacking[k] = Lack{change(l.Since), change(l.Last)}
 	}
-	for k, t := range h.Waiting {
-		h.Waiting[k] = earlier(t, now)
-	}
-	for k, t := range h.Forced {
-		h.Forced[k] = earlier(t, now)
-	}
-	for k, t := range h.Proven {
-		h.Proven[k] = earlier(t, now)
-	}
-	for k, t := range h.Apps.Down {
-		h.Apps.Down[k] = earlier(t, now)
-	}
-	h.PausedAt = earlier(h.PausedAt, now)
-	h.Apps.SickSince = earlier(h.Apps.SickSince, now)
+	h.Began = change(h.Began)
+	h.PausedAt = change(h.PausedAt)
+	h.Apps.SickSince = change(h.Apps.SickSince)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -33,12 +33,19 @@ type member struct {
 	// starts says that its drain begins with this decision, freed that it is
 	// given up, held that its end waits for a newer view of the cloud.
 	starts, freed, held bool
+	// forced says that a pod of it is deleted by force in this decision.
+	forced bool
 	// ends says that an abort ends it.
 	ends bool
 	// cleaned says that its marks are taken away in this decision.
 	cleaned bool
 	// again says that it was quarantined and is tried again.
 	again bool
+	// lost are the pods that budgets hold for good (see hopeless), budgets those
+	// over its pods (see budgetsOf), once found out.
+	lost           []fairway.Pod
+	budgets        []*fairway.Budget
+	hopes, weighed bool
 }
 
 // kind is where a member stands.
@@ -80,11 +87,10 @@ func (m *member) classify(now time.Time) kind {
 	}
 	if m.node != nil {
 		// On a current node only Fairway's own marks count: nobody else drains those.
-		mine := owned(*m.node)
 		switch {
-		case m.drained() && (m.old() || mine[fairway.MarkDrainStart] != ""):
+		case m.drained() && (m.old() || owned(*m.node)[fairway.MarkDrainStart] != ""):
 			return draining // also when it is tried again and still says why it was left alone
-		case m.node.Annotations[fairway.AnnotationQuarantine] != "" && (m.old() || mine[fairway.MarkQuarantine] != ""):
+		case m.node.Annotations[fairway.AnnotationQuarantine] != "" && (m.old() || owned(*m.node)[fairway.MarkQuarantine] != ""):
 			return quarantined
 		}
 	}
@@ -145,7 +151,7 @@ func (m *member) late(now time.Time) bool {
 	if m.wasReady() {
 		return m.dead(now)
 	}
-	return now.Sub(m.LaunchedAt) >= m.pool.nodeReadyTimeout()
+	return now.Sub(m.LaunchedAt) >= m.pool.lateAfter()
 }
 
 // dead reports whether the node has been away for so long that its pods cannot
@@ -159,7 +165,7 @@ func (m *member) schedulable() bool {
 	if m.node == nil || !m.node.Ready || m.node.Unschedulable || m.starts || m.State != fairway.InstanceInService {
 		return false
 	}
-	return m.old() || m.kind == good || m.kind == draining || m.kind == quarantined
+	return m.old() || m.kind == good || (m.kind == draining || m.kind == quarantined) && m.missing == ""
 }
 
 // drainStart returns when the drain began; the zero time when the node does

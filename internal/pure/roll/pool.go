@@ -3,6 +3,7 @@ package roll
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -14,9 +15,23 @@ type pool struct {
 	Remove bool // see Pool
 	// base is the size from before the roll.
 	base int
+	// scaledUp is what an autoscaler has added to it that is not recorded yet.
+	scaledUp int
+	// bootTimeout is when a new instance is late, as learnt; 0 when not known.
+	bootTimeout time.Duration
+	// counted, readyNow and floorNow keep what capacity has counted.
+	counted, readyNow, floorNow int
+	// seen is the desired size that the cloud shows.
+	seen int
 	// tagged says that the group carries the tag with the base.
 	tagged  bool
 	members []*member // in order of their names
+	// was and is are what a node could allocate before the roll, and can now;
+	// capped says that the group's maximum is too low for the difference.
+	was, is Unit
+	capped  bool
+	// still says that no drain may begin now for a reason that passes.
+	still bool
 	// acted says that something was asked of the cloud or a node in this decision.
 	acted bool
 	// frees says that a drain is given up in this decision.
@@ -128,17 +143,45 @@ func (p *pool) moving() int {
 }
 
 // needed is how many current instances the pool has when the roll is over.
-func (p *pool) needed() int { return p.base - p.stuck() }
+func (p *pool) needed() int {
+	n := p.base - p.stuck()
+	return n + p.more(n)
+}
 
 // limit is the greatest size that the surge allows.
-func (p *pool) limit() int { return min(p.Max, p.base+p.surgeNow()) }
+func (p *pool) limit() int { return p.within(p.base + p.surgeNow() + p.extra()) }
+
+// within is a size, or the greatest that the group may have.
+func (p *pool) within(size int) int {
+	if p.RaiseMax {
+		return size
+	}
+	return min(p.Max, size)
+}
 
 // surgeNow is the surge in force; control planes go one by one.
 func (p *pool) surgeNow() int {
 	if p.OneAtATime {
 		return 1
 	}
+	if p.SurgePercent > 0 {
+		return max(1, share(p.SurgePercent, p.base))
+	}
 	return p.surge()
+}
+
+// share is a percentage of a number, rounded up.
+func share(percent, of int) int { return (percent*of + 99) / 100 }
+
+// short is how many nodes the pool may lack where the cloud has no room.
+func (p *pool) short() int {
+	switch {
+	case p.OneAtATime:
+		return 1
+	case p.Short > 0:
+		return p.Short
+	}
+	return max(1, min(p.surgeNow(), share(10, p.base)))
 }
 
 // zones returns the zones of the pool in order.

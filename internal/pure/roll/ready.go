@@ -149,7 +149,9 @@ func (v *view) judge(m *member) {
 	seen, known := v.History.Lacking[m.ID]
 	if m.missing == "" {
 		if known {
-			seen.Since = time.Time{}
+			if !seen.Since.IsZero() {
+				seen.Since, seen.Last = time.Time{}, v.now // complete since some moment before this look
+			}
 			v.History.Lacking[m.ID] = seen
 			m.completeSince = latest(m.completeSince, seen.Last)
 		}

@@ -22,7 +22,11 @@ func (v *view) remember() {
 		if seen >= s.Members || ready && v.now.Sub(s.Since) >= scaledDown {
 			s.Members = seen
 		}
+		s.leads(pods, v.now)
 		h.Services[name] = s
+	}
+	if v.paused != "" {
+		h.PausedAt = v.now
 	}
 	drains := map[string]Progress{}
 	for _, p := range v.pools {
@@ -33,7 +37,7 @@ func (v *view) remember() {
 		}
 		for _, m := range p.of(broken) {
 			// Seen for a while as well: one jump of the clock is no failure.
-			if max(v.now.Sub(m.away), m.lackingFor) >= p.nodeReadyTimeout()/2 {
+			if max(v.now.Sub(m.away), m.lackingFor) >= p.lateAfter()/2 {
 				h.NotJoined[m.ID] = NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt}
 			}
 		}
@@ -48,7 +52,7 @@ func (v *view) remember() {
 			}
 			if !known {
 				d = Progress{Left: left, Since: m.drainStart()}
-			} else if left < d.Left {
+			} else if left < d.Left || v.paused != "" || v.brake != "" { // a drain that must stand still is not stuck
 				d = Progress{Left: left, Since: v.now}
 			}
 			drains[m.node.Name] = d

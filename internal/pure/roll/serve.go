@@ -50,11 +50,17 @@ func (v *view) deprives(m *member) string {
 	return ""
 }
 
-// drains is how many drains are under way or begin now, in all pools.
+// drains is how many drains are under way, begin now, or are given up now: until
+// that has happened load balancers leave those nodes out.
 func (v *view) drains() int {
 	n := 0
 	for _, p := range v.pools {
 		n += p.draining()
+		for _, m := range p.members {
+			if m.freed {
+				n++
+			}
+		}
 	}
 	return n
 }
@@ -94,6 +100,14 @@ func (v *view) countServing() map[owner]serving {
 			s.in++
 		}
 		counts[key] = s
+	}
+	// A pod of a StatefulSet that was evicted is not there until it is made again.
+	for key, s := range counts {
+		if key.kind == "StatefulSet" {
+			service := key.namespace + "/" + key.name
+			s.all = max(s.all, v.History.Services[service].Members, ordinals(v.services[service]))
+			counts[key] = s
+		}
 	}
 	return counts
 }

@@ -8,7 +8,7 @@ import (
 
 // noRoomPatience is how long the cloud may refuse to launch before the roll
 // goes on without.
-const noRoomPatience = 30 * time.Second
+const noRoomPatience = 10 * time.Second
 
 // noRoom reports whether the cloud owes instances and has refused for long
 // enough not to wait for them.
@@ -32,7 +32,7 @@ func (v *view) full(p *pool) bool {
 // most is the greatest size that the pool may ever have: with an instance in
 // every zone beyond the surge, any volume finds a node.
 func (p *pool) most() int {
-	return min(p.Max, p.base+p.surgeNow()+max(0, len(p.zones())-1))
+	return p.within(p.base + p.surgeNow() + p.extra() + max(0, len(p.zones())-1))
 }
 
 // lateView is how old the cloud's answers may be.
@@ -52,15 +52,15 @@ func (v *view) late(p *pool) bool {
 
 // asks notes the size of a group that a decision asks for.
 func (v *view) asks(p *pool, desired int) {
-	v.History.Asked[p.Pool] = Size{Desired: desired, At: v.now}
+	v.History.Asked[p.Pool] = Size{Desired: desired, Seen: p.seen, At: v.now}
 }
 
 // resize asks for the surge, and for one more when nothing else can go on.
 func (v *view) resize(p *pool) {
-	if p.resized || v.late(p) {
+	if p.resized || p.Remove || v.late(p) || v.enlarge(p) {
 		return
 	}
-	active := p.active()
+	active := v.rollable(p)
 	target := p.Desired
 	why := ""
 	switch {
@@ -70,10 +70,12 @@ func (v *view) resize(p *pool) {
 		return
 	case p.OneAtATime && p.Desired < p.limit() && v.anotherSurges(p):
 		return
-	case p.Desired < min(p.limit(), p.base+active):
-		target, why = min(p.limit(), p.base+active), "launches replacements: %s grows to %d"
+	case p.Desired < min(p.limit(), p.base+active+p.extra()):
+		target, why = min(p.limit(), p.base+active+p.extra()), "launches replacements: %s grows to %d"
 	case v.mayStretch(p):
 		target, why = p.Desired+1, "launches one more, since nothing can go on without: %s grows to %d"
+	case v.placeFreed(p):
+		why = "asks the cloud again, since a place has become free: %s stays at %d"
 	case !p.tagged:
 		why = "remembers the size of %s, %d"
 	default:
@@ -83,6 +85,23 @@ func (v *view) resize(p *pool) {
 	v.asks(p, target)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: target, Base: p.base, Why: fmt.Sprintf(why, p.Pool, target)})
 }
+
+// placeFreed reports whether an instance has gone since the cloud refused to
+// launch another: it retries by itself only after a while.
+func (v *view) placeFreed(p *pool) bool {
+	if p.launching() == 0 || len(p.Refusals) == 0 {
+		delete(v.History.Places, p.Pool)
+		return false
+	}
+	if n := v.History.Places[p.Pool]; n <= len(p.members) {
+		v.History.Places[p.Pool] = len(p.members)
+		return false
+	}
+	return v.now.Sub(v.History.Asked[p.Pool].At) >= askAgain
+}
+
+// askAgain is the least time between two requests for the same size.
+const askAgain = 2 * time.Second
 
 // anotherSurges reports whether another pool of those that go one at a time has
 // its turn.
@@ -101,14 +120,14 @@ func (v *view) anotherSurges(p *pool) bool {
 // mayStretch reports whether the pool can grow beyond its surge: nothing is on
 // its way, nothing could be begun, and there is room.
 func (v *view) mayStretch(p *pool) bool {
-	return p.tagged && !p.acted && p.moving() == 0 && p.launching() == 0 && p.Desired < p.most()
+	return p.tagged && !p.still && !p.acted && p.moving() == 0 && p.launching() == 0 && p.Desired < p.most()
 }
 
 // shrink gives back what the pool has beyond its size from before, once all
 // outdated nodes are gone: instances without pods first, then one node at a
 // time, drained like any other.
 func (v *view) shrink(p *pool) {
-	if p.resized || !p.tagged || p.active() > 0 || p.Desired <= p.base {
+	if p.resized || !p.tagged || p.active() > 0 || p.Desired <= p.base+p.more(p.base-p.stuck()) {
 		return
 	}
 	for _, m := range p.of(booting) {
@@ -119,7 +138,7 @@ func (v *view) shrink(p *pool) {
 	if p.resized {
 		return
 	}
-	if p.moving() > 0 {
+	if p.moving() > 0 || p.frees {
 		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s is larger than before the roll by %d; waits for others to come or go first", p.Pool, p.Desired-p.base)})
 		return
 	}
@@ -129,7 +148,7 @@ func (v *view) shrink(p *pool) {
 	}
 	var free []*member
 	for _, m := range p.of(good) {
-		if m.schedulable() && p.schedulable()-1 >= p.floor() && (!m.zonal() || v.matched(m, isGood)) {
+		if m.schedulable() && p.schedulable()-1 >= p.floor() && (!m.zonal() || v.matched(m, isGood)) && v.deprives(m) == "" {
 			free = append(free, m)
 		}
 	}

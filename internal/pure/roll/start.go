@@ -1,7 +1,6 @@
 package roll
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -18,7 +17,14 @@ type candidate struct {
 	postponed bool // holds a pod that a budget lets go only once something else has moved
 	retry     bool // was quarantined
 	steers    bool // its leaving brings an instance into a zone that needs one
-	contends  int  // pods whose budget has nothing to give
+	zonal     bool // volumes tie it to its zone
+	trial     bool // a budget holds it for good, and it is time to have that refused
+	queue     int  // rounds of evictions that its budgets make it wait
+	// since is when the youngest pod was made that its budgets wait for.
+	since    time.Time
+	contends int // pods whose budget has nothing to give
+	chain    int // evictions one after another that it is part of
+	leads    int // leaders that would move twice if it went now
 }
 
 // start begins as many drains as capacity and zones allow, the best first.
@@ -26,9 +32,11 @@ func (v *view) start(p *pool) {
 	for range p.members {
 		all, later := v.inTurn(p, v.candidates(p))
 		if len(all) == 0 {
+			v.explainLater(p, later)
 			return
 		}
 		if why := v.standsStill(p); why != "" {
+			p.still = true
 			v.hold(all, why)
 			v.hold(later, why)
 			return
@@ -51,7 +59,7 @@ func (v *view) start(p *pool) {
 // which they should be.
 func (v *view) candidates(p *pool) []candidate {
 	var all []candidate
-	needy := map[string]bool{}
+	needy, others, demands := map[string]bool{}, 0, v.demands()
 	for _, m := range p.outdated() {
 		c := candidate{member: m, retry: m.again}
 		switch {
@@ -65,35 +73,26 @@ func (v *view) candidates(p *pool) []candidate {
 		if m.node != nil && !m.dead(v.now) && (!m.node.Unschedulable || owned(*m.node)[fairway.MarkCordon] != "") {
 			c.cost = 1 // also when it is not ready for a moment: it will be again
 		}
-		c.matched = !m.zonal() || v.matched(m, isGood)
+		c.zonal = m.zonal()
+		c.matched = !c.zonal || v.matched(m, isGood)
 		if !c.matched {
 			needy[m.zone()] = true
 		}
-		for _, pod := range m.pods {
-			for _, b := range v.covering[pod.UID] {
-				if b.DisruptionsAllowed == 0 {
-					c.contends++
-				}
-				c.postponed = c.postponed || immovable(*b)
-			}
+		c.weigh(v, demands)
+		c.leads = v.leading(m)
+		if !c.postponed && !c.retry {
+			others++
 		}
 		all = append(all, c)
 	}
+	tries := v.tries(p, others)
 	for i, c := range all {
-		all[i].steers = needy[p.launchZone(c.member)] && !v.surplus(c.member)
+		all[i].steers = len(needy) > 0 && needy[p.launchZone(c.member)] && !v.surplus(c.member)
+		if !c.retry && len(v.hopeless(c.member)) > 0 {
+			all[i].trial, all[i].postponed = tries, !tries
+		}
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int {
-		return cmp.Or(
-			first(b.kind == draining, a.kind == draining),
-			first(a.retry, b.retry),
-			first(a.postponed, b.postponed),
-			cmp.Compare(a.cost, b.cost),
-			first(b.zonal() && b.matched, a.zonal() && a.matched),
-			first(b.steers, a.steers),
-			cmp.Compare(a.contends, b.contends),
-			cmp.Compare(a.name(), b.name()),
-		)
-	})
+	slices.SortStableFunc(all, before)
 	return all
 }
 
@@ -118,18 +117,21 @@ func immovable(b fairway.Budget) bool {
 const mostRetries = 3
 
 // retries reports whether a quarantined node may be tried again: when nothing
-// holds its pods any more, or after as long as it stood still while others are
-// drained for the first time. Once tried it stays so until the next quarantine.
+// holds its pods any more, after as long as it stood still while others are
+// drained for the first time, and at the end once more if its pods may be forced. Once tried it stays so until the next quarantine.
 func (v *view) retries(m *member) bool {
 	since, _ := quarantine(*m.node)
 	tried := v.History.Retries[m.node.Name]
 	if tried.Count > 0 && tried.Since.Equal(since) {
 		return true
 	}
-	if tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain()) {
+	last := !tried.Forcing && v.mayForce(m) && !slices.ContainsFunc(m.pool.members, func(o *member) bool {
+		return o.old() && (o.kind == fresh && !o.again || o.kind == draining && o.node.Annotations[fairway.AnnotationQuarantine] == "")
+	})
+	if !last && (tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain())) {
 		return false
 	}
-	v.History.Retries[m.node.Name] = Retry{Count: tried.Count + 1, Since: since}
+	v.History.Retries[m.node.Name] = Retry{Count: tried.Count + 1, Since: since, Forcing: tried.Forcing || last}
 	return true
 }
 
@@ -143,7 +145,7 @@ func (v *view) unheld(m *member) bool {
 			return false
 		case len(covering) == 1 && (covering[0].DisruptionsAllowed == 0 || covering[0].Generation != covering[0].ObservedGeneration):
 			return false
-		case pod.OwnerKind == "StatefulSet" && v.disturbed(pod.Namespace+"/"+pod.OwnerName, pod) != "":
+		case serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "":
 			return false
 		}
 	}
@@ -162,7 +164,7 @@ func (v *view) othersDrain() bool {
 // refuses says why a drain of the candidate cannot begin now, or "".
 func (v *view) refuses(c candidate, all []candidate) string {
 	p := c.pool
-	ready := p.schedulable()
+	ready, floor := v.capacity(p)
 	switch {
 	case p.OneAtATime && v.controlPlaneMoves():
 		return "another control-plane node is in transition"
@@ -177,11 +179,13 @@ func (v *view) refuses(c candidate, all []candidate) string {
 		return fmt.Sprintf("volumes tie its pods to zone %s, where no ready new node has room", c.zone())
 	case v.deprives(c.member) != "":
 		return v.deprives(c.member)
-	case c.cost > 0 && ready-c.cost < p.floor():
+	case c.cost > 0 && ready-c.cost < floor:
 		return fmt.Sprintf("%d nodes are ready, as many as before the roll or fewer; none is to spare", ready)
-	case c.cost == 0 && p.draining() >= p.surgeNow():
+	case v.thins(c) != "":
+		return v.thins(c)
+	case (c.cost == 0 || p.Remove) && p.draining() >= p.surgeNow():
 		return "other nodes are draining"
-	case c.cost == 0 && ready < p.floor() && (p.count(booting, broken) > 0 || p.launching() > 0 && !v.noRoom(p)):
+	case c.cost == 0 && ready < floor && (p.count(booting, broken) > 0 || p.launching() > 0 && !v.noRoom(p)):
 		return "waits for replacements to become ready"
 	}
 	return ""
@@ -255,18 +259,23 @@ func (v *view) begin(c candidate, why string) {
 }
 
 // squeeze finds a node to begin with where the cloud has no room for one more
-// instance: one node goes before its replacement comes. Nothing else may be on
-// its way, so that the pool is never short of more than that one.
+// instance: it goes before its replacement comes. The pool is never short of
+// more than Settings allow, and of one only while nothing else is on its way.
 func (v *view) squeeze(p *pool, all []candidate) (candidate, string, bool) {
-	if p.moving() > 0 || p.resized || !v.full(p) || p.OneAtATime && v.controlPlaneMoves() || p.schedulable() < p.floor() {
+	ready, floor := v.capacity(p)
+	short := p.short()
+	switch {
+	case p.resized || !v.full(p) || p.OneAtATime && v.controlPlaneMoves() || ready-1 < floor-short:
+		return candidate{}, "", false
+	case short == 1 && p.moving() > 0, short > 1 && p.attached() > p.base:
 		return candidate{}, "", false
 	}
 	for _, c := range all {
-		if c.node == nil || c.retry {
+		if c.node == nil || c.retry || v.deprives(c.member) != "" {
 			continue
 		}
 		if c.matched || p.launchZone(c.member) == c.zone() || v.matched(c.member, isAny) {
-			return c, fmt.Sprintf("the group has no room for one more (maximum %d), so one node goes before its replacement comes", p.Max), true
+			return c, fmt.Sprintf("the group has no room for one more (maximum %d), so it goes before its replacement comes, and capacity dips to %d of %d nodes", p.Max, ready-1, floor), true
 		}
 	}
 	return candidate{}, "", false

@@ -20,10 +20,11 @@ func (v *view) quarantine() {
 			if start := m.drainStart().Add(p.Deregistration); start.After(since) {
 				since = start
 			}
+			since = latest(since, m.finish())
 			if m.drainStart().IsZero() || !m.goes(v.now) || v.now.Sub(since) < p.blockedAfter() {
 				continue
 			}
-			if b, ok := v.blocker(m); ok {
+			if b, ok := v.blocker(m); ok && !v.hopes(m) {
 				v.setAside(m, b.Reason)
 			}
 		}
@@ -49,7 +50,7 @@ func (v *view) setAside(m *member, reason string) {
 func (v *view) blocker(m *member) (fairway.BlockedNode, bool) {
 	b := fairway.BlockedNode{Node: m.node.Name}
 	pods := m.next()
-	for _, pod := range pods {
+	for _, pod := range slices.Concat(v.hopeless(m), pods) {
 		if pod.Deleting || len(v.covering[pod.UID]) == 0 {
 			continue
 		}
@@ -63,8 +64,8 @@ func (v *view) blocker(m *member) (fairway.BlockedNode, bool) {
 		switch {
 		case pod.Deleting:
 			b.Reason = fmt.Sprintf("%s does not finish shutting down", b.Pod)
-		case pod.OwnerKind == "StatefulSet" && v.disturbed(pod.Namespace+"/"+pod.OwnerName, pod) != "":
-			b.Reason = fmt.Sprintf("%s waits for StatefulSet %s/%s: %s", b.Pod, pod.Namespace, pod.OwnerName, v.disturbed(pod.Namespace+"/"+pod.OwnerName, pod))
+		case serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "":
+			b.Reason = fmt.Sprintf("%s waits for the data service %s: %s", b.Pod, serviceOf(pod), v.disturbed(serviceOf(pod), pod))
 		default:
 			b.Reason = fmt.Sprintf("%s could not be evicted", b.Pod)
 		}
@@ -135,17 +136,17 @@ func (v *view) fails() bool {
 				joined = m.LaunchedAt
 			}
 		}
-		row := 0
+		row, earliest := 0, v.now
 		for id, n := range v.History.NotJoined {
 			switch {
 			case n.Pool != p.Pool:
 			case !n.LaunchedAt.After(joined):
 				delete(v.History.NotJoined, id)
 			default:
-				row++
+				row, earliest = row+1, earlier(n.LaunchedAt, earliest)
 			}
 		}
-		if row >= tooManyNotJoined && p.active() > 0 {
+		if row >= tooManyNotJoined && p.active() > 0 && v.now.Sub(earliest) >= p.nodeReadyTimeout() {
 			v.Failed = fmt.Sprintf("node pool %s: %d new instances in a row did not become ready within %s; the old nodes stay as they are", p.Pool, row, p.nodeReadyTimeout())
 			return true
 		}

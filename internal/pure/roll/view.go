@@ -20,14 +20,19 @@ type view struct {
 	services  map[string][]fairway.Pod     // the members of each data service (serviceOf)
 	on        map[string]standing          // by node
 	needs     needs
-	pending   []fairway.Pod     // not scheduled
-	serving   map[owner]serving // see served; counted with servingAt drains
+	going     map[string]bool         // see leaves
+	byUID     map[string]*fairway.Pod // see pod
+	pending   []fairway.Pod           // not scheduled
+	serving   map[owner]serving       // see served; counted with servingAt drains
 	servingAt int
 	brake     string // why nothing may be drained or ended; ""
-	caution   string // why no other drain may begin; ""
-	paused    string // who paused the roll; ""
-	aborted   bool
-	leftover  []string // what an abort leaves
+	// impossible says whether a budget can never be met, once found out.
+	impossible *bool
+	caution    string // why no other drain may begin; ""
+	paused     string // who paused the roll; ""
+	aborted    bool
+	careless   bool     // a person has said that brakes do not count
+	leftover   []string // what an abort leaves
 
 	Decision
 }
@@ -36,7 +41,7 @@ type view struct {
 func newView(s Snapshot, now time.Time) *view {
 	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, paused: s.Paused}
 	v.History = s.History.clone()
-	v.History.notAfter(now)
+	v.History.passes(now)
 	v.join(s)
 	byName, byProvider := map[string]*fairway.Node{}, map[string]*fairway.Node{}
 	for i := range s.Nodes {
@@ -52,10 +57,11 @@ func newView(s Snapshot, now time.Time) *view {
 		return byName[i.NodeName]
 	}
 	for _, p := range s.Pools {
-		pl := &pool{Group: p.Group, Settings: p.Settings, Remove: p.Remove}
+		pl := &pool{Group: p.Group, seen: p.Group.Desired, Settings: p.Settings, Remove: p.Remove}
 		if pl.base, pl.tagged = base(p.Group); p.Remove {
 			pl.base, pl.tagged = 0, false
 		}
+		v.grows(pl)
 		for _, i := range s.Instances {
 			if i.Pool != p.Group.Pool || i.State == fairway.InstanceTerminated {
 				continue
@@ -80,6 +86,7 @@ func newView(s Snapshot, now time.Time) *view {
 		}
 	}
 	v.findNeeds(s)
+	v.learn()
 	for _, p := range v.everyPool() {
 		for _, m := range p.members {
 			if !m.old() {
@@ -88,7 +95,7 @@ func newView(s Snapshot, now time.Time) *view {
 			}
 		}
 	}
-	if !s.IgnoreBrakes {
+	if v.careless = s.IgnoreBrakes; !v.careless {
 		v.brake = cmp.Or(v.braked(s.Instances, node), slowAPI(s.API))
 	}
 	return v

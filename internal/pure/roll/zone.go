@@ -73,6 +73,9 @@ func (v *view) matched(m *member, pass func(*member) bool) bool {
 			rooms = append(rooms, o.free())
 		}
 	}
+	if p.Remove {
+		rooms = v.elsewhere(p, zone)
+	}
 	for _, pod := range v.pending {
 		if pod.VolumeZone == zone {
 			before = append(before, pod)
@@ -82,6 +85,23 @@ func (v *view) matched(m *member, pass func(*member) bool) bool {
 		return false
 	}
 	return place(rooms, m.bound())
+}
+
+// elsewhere returns what is free in a zone on nodes outside the pool that any pod
+// may stand on.
+func (v *view) elsewhere(p *pool, zone string) []room {
+	own := map[*fairway.Node]bool{}
+	for _, m := range p.members {
+		own[m.node] = true
+	}
+	var rooms []room
+	for i := range v.nodes {
+		n := &v.nodes[i]
+		if n.Zone == zone && n.Ready && !n.Unschedulable && !own[n] && !slices.ContainsFunc(n.Taints, func(t fairway.Taint) bool { return t.Effect != "PreferNoSchedule" }) {
+			rooms = append(rooms, (&member{node: n, all: v.on[n.Name].all}).free())
+		}
+	}
+	return rooms
 }
 
 // isGood passes replacements only.

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"time"
+	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -9,7 +9,6 @@ import (
 // budget is a PodDisruptionBudget with the status that its controller computed
 // last.
 type budget struct {
-	world  *world
 	of     *workload
 	min    int
 	leader bool // covers the leader only
@@ -17,52 +16,78 @@ type budget struct {
 	status fairway.Budget
 }
 
-// covers reports whether the selector matches a pod.
-func (b *budget) covers(p *pod) bool {
-	return p.of == b.of && !p.Finished && (!b.leader || p.UID == b.of.leader)
+func (w *world) addBudget(wl *workload, min int, leader bool) {
+	b := &budget{of: wl, min: min, leader: leader}
+	b.status = fairway.Budget{Namespace: "default", Name: wl.Name, DesiredHealthy: min, ExpectedPods: wl.Replicas, Generation: 1, ObservedGeneration: 1}
+	if leader {
+		b.status.Name, b.status.ExpectedPods = wl.Name+"-leader", 1
+	}
+	wl.budgets = append(wl.budgets, b)
+	w.budgets = append(w.budgets, b)
 }
 
-// compute is one turn of the budget's controller.
+// covers reports whether the selector matches a pod of the workload.
+func (b *budget) covers(p *pod) bool {
+	return !p.Finished && (!b.leader || p.Role == "leader")
+}
+
+// compute is one turn of the budget's controller. The list of pods is made anew
+// when it changes: others hold the one before.
 func (b *budget) compute() {
-	name := b.of.Name
-	if b.leader {
-		name += "-leader"
-	}
-	s := fairway.Budget{Namespace: "default", Name: name, DesiredHealthy: b.min, ExpectedPods: b.of.Replicas, Generation: 1, ObservedGeneration: 1}
-	if b.leader {
-		s.ExpectedPods = 1
-	}
-	for _, id := range b.world.names.pods {
-		p := b.world.pods[id]
-		if p == nil || !b.covers(p) {
+	s := &b.status
+	s.CurrentHealthy = 0
+	n, same := 0, true
+	for _, p := range b.of.pods {
+		if !b.covers(p) {
 			continue
 		}
-		s.PodUIDs = append(s.PodUIDs, p.UID)
+		same = same && n < len(s.PodUIDs) && s.PodUIDs[n] == p.UID
+		n++
 		if p.Ready && !p.Deleting {
 			s.CurrentHealthy++
 		}
 	}
+	if !same || n != len(s.PodUIDs) {
+		s.PodUIDs = make([]string, 0, n)
+		for _, p := range b.of.pods {
+			if b.covers(p) {
+				s.PodUIDs = append(s.PodUIDs, p.UID)
+			}
+		}
+	}
 	s.DisruptionsAllowed = max(0, s.CurrentHealthy-s.DesiredHealthy)
-	b.status = s
+}
+
+// pod returns the pod with the UID on a node.
+func (w *world) pod(node, uid string) *pod {
+	n := w.node(node)
+	if n == nil {
+		return nil
+	}
+	for _, p := range n.pods {
+		if p.UID == uid {
+			return p
+		}
+	}
+	return nil
 }
 
 // evict is the API server's answer to an eviction.
-func (w *world) evict(uid string) bool {
-	p := w.pods[uid]
-	if p == nil || p.Deleting {
+func (w *world) evict(node, uid string, ours bool) bool {
+	p := w.pod(node, uid)
+	if p == nil || p.Deleting || p.Finished {
 		return true
 	}
-	var covering []*budget
-	for _, b := range w.budgets {
-		if b.covers(p) {
-			covering = append(covering, b)
+	var b *budget
+	for _, o := range p.of.budgets {
+		if slices.Contains(o.status.PodUIDs, p.UID) || o.covers(p) {
+			if b != nil {
+				return false
+			}
+			b = o
 		}
 	}
-	if len(covering) > 1 {
-		return false
-	}
-	if len(covering) == 1 {
-		b := covering[0]
+	if b != nil {
 		switch {
 		case !p.Ready && b.status.CurrentHealthy >= b.min:
 		case b.status.DisruptionsAllowed <= 0:
@@ -71,89 +96,20 @@ func (w *world) evict(uid string) bool {
 			b.status.DisruptionsAllowed--
 		}
 	}
-	w.check.evicts(p)
-	w.deletePod(p)
+	if ours {
+		w.checker.evicts(p)
+		w.result.Evictions++
+	}
+	w.deletePod(p, ours)
 	return true
 }
 
-// leaders is the operator: a leader leaves a node that is marked as soon as a
-// ready member stands on one that is not, and is replaced when it is gone.
-func (w *world) leaders() {
-	for _, name := range w.names.workloads {
-		wl := w.services[name]
-		if !wl.Leader {
-			continue
+// changed tells the budgets of a pod, some time later.
+func (w *world) changed(p *pod) {
+	for _, b := range p.of.budgets {
+		if !b.due {
+			b.due = true
+			w.after(w.upTo(w.BudgetDelay), func() { b.due = false; b.compute() })
 		}
-		var lead, best *pod
-		for _, id := range w.names.pods {
-			p := w.pods[id]
-			if p == nil || p.of != wl || p.Deleting || !p.Ready {
-				continue
-			}
-			if p.UID == wl.leader {
-				lead = p
-			} else if best == nil || !w.leaving(p) && w.leaving(best) {
-				best = p
-			}
-		}
-		if best != nil && (lead == nil || w.leaving(lead) && !w.leaving(best)) {
-			if wl.leader != "" {
-				wl.moves++
-				w.result.LeaderMoves = max(w.result.LeaderMoves, wl.moves)
-			}
-			wl.leader = best.UID
-			w.changed(best)
-		}
-	}
-}
-
-// leaving reports whether the node under a pod is marked.
-func (w *world) leaving(p *pod) bool {
-	n := w.nodes[p.Node]
-	return n == nil || n.Labels[fairway.LabelLifecycleStatus] != fairway.LifecycleReady
-}
-
-// disturb plans what happens by itself.
-func (w *world) disturb() {
-	var operate func()
-	operate = func() { w.leaders(); w.after(time.Second, operate) }
-	for _, wl := range w.Workloads {
-		if wl.Leader {
-			w.after(time.Second, operate)
-			break
-		}
-	}
-	if w.FlapEvery > 0 {
-		var flap func()
-		flap = func() {
-			n := w.nodes[w.names.nodes[w.rand.IntN(len(w.names.nodes))]]
-			if n != nil && n.Ready && w.now.Sub(epoch) < 20*time.Minute {
-				w.setReady(n, false)
-				w.after(w.upTo(30*time.Second), func() {
-					w.setReady(n, w.instances[n.Name[len("node-"):]] != nil && w.instances[n.Name[len("node-"):]].State != fairway.InstanceTerminating)
-				})
-			}
-			w.after(w.about(w.FlapEvery), flap)
-		}
-		w.after(w.about(w.FlapEvery), flap)
-	}
-	if w.MassUnready > 0 {
-		w.after(w.MassUnready, func() {
-			for i, name := range w.names.nodes {
-				if n := w.nodes[name]; n != nil && n.Ready && i%2 == 0 {
-					w.setReady(n, false)
-					w.after(50*time.Second, func() {
-						if inst := w.instances[n.Name[len("node-"):]]; inst != nil && inst.State != fairway.InstanceTerminating {
-							w.setReady(n, true)
-						}
-					})
-				}
-			}
-		})
-	}
-	if w.KillEvery > 0 {
-		var kill func()
-		kill = func() { w.manager.kill(); w.after(w.about(w.KillEvery), kill) }
-		w.after(w.about(w.KillEvery), kill)
 	}
 }

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -13,56 +11,78 @@ import (
 // group is a cloud group.
 type group struct {
 	fairway.Group
-	spec     PoolSpec
-	retrying bool
+	spec      *PoolSpec
+	base      int         // its size from before the roll
+	members   []*instance // all but the ended
+	attached  int         // those that count towards the desired size
+	retrying  bool
+	refused   int           // launches that the cloud still refuses
+	lost      time.Duration // when something else last took a node, or the size, away
+	raised    int           // what an autoscaler added
+	unsettled bool          // its limits are to be checked
 }
 
 // instance is a machine.
 type instance struct {
 	fairway.Instance
-	bad    bool // never joins
-	drains bool // termination has been asked for
+	of   *group
+	node *node
+	bad  badness
 }
 
-// cloudView is what the cloud's API showed at a time.
-type cloudView struct {
-	at        time.Time
-	groups    []fairway.Group
-	instances []fairway.Instance
+// badness is what is wrong with an instance.
+type badness int
+
+const (
+	sound      badness = iota
+	unborn             // its node never comes
+	unready            // its node never becomes Ready
+	driverless         // its storage driver never registers
+	agentless          // its critical agent never becomes Ready
+)
+
+func (w *world) group(pool string) *group {
+	for _, g := range w.groups {
+		if g.Pool == pool {
+			return g
+		}
+	}
+	return nil
+}
+
+func (w *world) instance(id string) *instance {
+	for _, g := range w.groups {
+		for _, i := range g.members {
+			if i.ID == id {
+				return i
+			}
+		}
+	}
+	return nil
 }
 
 func (w *world) addInstance(g *group, zone, generation string) *instance {
-	id := w.id("i")
-	inst := &instance{Instance: fairway.Instance{
+	id := w.id("i-")
+	inst := &instance{of: g, Instance: fairway.Instance{
 		ID: id, Pool: g.Pool, Zone: zone, Generation: generation, State: fairway.InstancePending,
-		ProviderID: "sim:///" + zone + "/" + id, NodeName: "node-" + id, LaunchedAt: w.now,
+		ProviderID: "sim:///" + zone + "/" + id, NodeName: "node-" + id, LaunchedAt: w.time(), Spot: g.spec.Settings.Spot,
 	}}
-	w.instances[id] = inst
-	w.names.instances = append(w.names.instances, id)
+	g.members = append(g.members, inst)
+	g.attached++
+	g.unsettled = true
+	w.instances++
 	return inst
-}
-
-// attached returns the instances that count towards the desired size.
-func (w *world) attached(g *group) []*instance {
-	var out []*instance
-	for _, id := range w.names.instances {
-		if i := w.instances[id]; i != nil && i.Pool == g.Pool && i.State != fairway.InstanceTerminating {
-			out = append(out, i)
-		}
-	}
-	return out
 }
 
 // balance launches until the group has its size, or asks again later. An
 // instance too many is a scale-in that nobody drained for.
 func (w *world) balance(g *group) {
-	in := w.attached(g)
-	if len(in) > g.Desired {
-		w.breaks("group %s is set to %d with %d instances attached: the cloud would choose one to end", g.Pool, g.Desired, len(in))
+	if g.attached > g.Desired {
+		w.breaks(Limits, "group %s is set to %d with %d instances attached: the cloud would choose one to end", g.Pool, g.Desired, g.attached)
 		return
 	}
-	for len(in) < g.Desired {
-		zone, refusal := w.place(in)
+	for g.attached < g.Desired {
+		zone, refusal := w.place(g)
 		if refusal != "" {
 			g.Refusals = []string{refusal}
 			if !g.retrying {
@@ -72,125 +92,121 @@ func (w *world) balance(g *group) {
 			return
 		}
 		g.Refusals = nil
-		in = append(in, w.launch(g, zone))
+		w.launch(g, zone)
 	}
 }
 
 // place returns the zone with the fewest instances, ties by name, or why there
 // is no room. A zone without capacity is passed over.
-func (w *world) place(in []*instance) (zone, refusal string) {
-	if w.Quota > 0 && len(w.instances) >= w.Quota {
+func (w *world) place(g *group) (zone, refusal string) {
+	if w.Quota > 0 && w.instances >= w.Quota {
 		return "", "quota of " + strconv.Itoa(w.Quota) + " instances"
 	}
-	var zones []string
-	t := w.now.Sub(epoch)
-	for i := range w.Zones {
-		if z := zoneName(i); z != w.ZoneOut || t < w.ZoneOutFrom || t >= w.ZoneOutTill {
-			zones = append(zones, z)
+	least := -1
+	for _, z := range g.Zones {
+		if z == w.ZoneOut && w.now >= w.ZoneOutFrom && w.now < w.ZoneOutTill {
+			continue
+		}
+		n := 0
+		for _, i := range g.members {
+			if i.Zone == z && i.State != fairway.InstanceTerminating {
+				n++
+			}
+		}
+		if least < 0 || n < least {
+			zone, least = z, n
 		}
 	}
-	if len(zones) == 0 {
+	if least < 0 {
 		return "", "no capacity in " + w.ZoneOut
 	}
-	count := map[string]int{}
-	for _, i := range in {
-		count[i.Zone]++
-	}
-	return slices.MinFunc(zones, func(a, b string) int { return cmp.Or(cmp.Compare(count[a], count[b]), cmp.Compare(a, b)) }), ""
+	return zone, ""
 }
 
-func (w *world) launch(g *group, zone string) *instance {
+func (w *world) launch(g *group, zone string) {
 	w.result.Launches++
 	inst := w.addInstance(g, zone, g.Generation)
-	inst.bad = w.BadEvery > 0 && w.result.Launches%w.BadEvery == 0
+	if w.BadEvery > 0 && w.result.Launches%w.BadEvery == 0 {
+		inst.bad = unborn + badness(w.rand.IntN(int(agentless)))
+	}
 	boot := w.Boot + w.upTo(w.BootSpread)
-	never := inst.bad && w.rand.IntN(2) == 0
-	w.after(boot, func() {
-		if inst.State == fairway.InstancePending && !never {
-			w.register(inst, !inst.bad)
-			w.schedule()
-		}
-	})
+	if w.chance(w.FailedLaunches) {
+		w.after(w.upTo(boot), func() { w.lose(inst, false) })
+		return
+	}
+	if inst.bad != unborn {
+		w.after(boot, func() {
+			if inst.State == fairway.InstancePending || inst.State == fairway.InstanceInService {
+				w.register(inst, inst.bad != unready)
+			}
+		})
+	}
 	w.after(boot+w.upTo(w.InServiceDelay), func() {
 		if inst.State == fairway.InstancePending {
-			inst.State, inst.InServiceAt = fairway.InstanceInService, w.now
+			inst.State, inst.InServiceAt = fairway.InstanceInService, w.time()
+			if inst.node != nil {
+				w.proves(inst.node)
+			}
 		}
 	})
-	return inst
 }
 
 // terminate is the cloud's API call.
 func (w *world) terminate(id string, decrement bool) {
-	inst := w.instances[id]
+	inst := w.instance(id)
 	if inst == nil || inst.State == fairway.InstanceTerminating {
 		return
 	}
-	w.check.terminates(inst, decrement)
-	g := w.groups[inst.Pool]
+	w.checker.terminates(inst, decrement)
+	w.shutDown(inst, decrement)
+}
+
+// lose ends an instance for a reason that is not the roll's.
+func (w *world) lose(inst *instance, decrement bool) {
+	if inst.State == fairway.InstanceTerminating || inst.State == fairway.InstanceTerminated {
+		return
+	}
+	inst.of.lost = w.now
+	w.shutDown(inst, decrement)
+}
+
+func (w *world) shutDown(inst *instance, decrement bool) {
+	g := inst.of
 	inst.State = fairway.InstanceTerminating
+	g.attached--
+	g.unsettled = true
 	if decrement {
 		g.Desired--
 	}
-	if n := w.nodes[inst.NodeName]; n != nil {
-		n.Ready = false
-		for _, p := range w.on(n) {
-			w.remove(p)
+	if n := inst.node; n != nil {
+		w.balances(n)
+		n.Ready, n.ReadySince = false, w.time()
+		for len(n.pods) > 0 {
+			w.remove(n.pods[0])
 		}
 	}
 	w.balance(g)
 	w.after(w.about(w.Shutdown), func() {
-		delete(w.instances, id)
-		w.unregister(inst.NodeName)
+		inst.State = fairway.InstanceTerminated
+		g.members = slices.DeleteFunc(g.members, func(i *instance) bool { return i == inst })
+		w.instances--
+		w.unregister(inst)
 		w.balance(g)
 	})
 }
 
-// setDesired is the cloud's API call.
+// setDesired is the cloud's API call. Like the call of the interface it widens
+// the limits of the group for as long as the size is outside.
 func (w *world) setDesired(pool string, desired, base int) {
-	g := w.groups[pool]
-	w.check.resizes(g, desired)
+	g := w.group(pool)
+	w.checker.resizes(g, desired)
 	g.Desired = desired
-	delete(g.Tags, fairway.TagRollBase)
+	g.Max = max(g.spec.Max, desired)
+	g.unsettled = true
 	if base > 0 {
-		g.Tags[fairway.TagRollBase] = strconv.Itoa(base)
+		g.Tags = map[string]string{fairway.TagRollBase: strconv.Itoa(base), fairway.TagRollSize: strconv.Itoa(desired)}
+	} else {
+		g.Tags = nil
 	}
 	w.balance(g)
-}
-
-// look keeps what the cloud shows now, for later views.
-func (w *world) look() {
-	v := cloudView{at: w.now}
-	for _, p := range w.Pools {
-		g := w.groups[p.Name].Group
-		g.Tags, g.Refusals = maps.Clone(g.Tags), slices.Clone(g.Refusals)
-		v.groups = append(v.groups, g)
-	}
-	for _, id := range w.names.instances {
-		if i := w.instances[id]; i != nil {
-			v.instances = append(v.instances, i.Instance)
-		}
-	}
-	w.past = append(w.past, v)
-	if len(w.past) > 8 {
-		w.past = w.past[1:]
-	}
-}
-
-// seen returns what the cloud's API answers, which may be late.
-func (w *world) seen() cloudView {
-	if w.CloudDelay == 0 {
-		w.past = nil
-	}
-	w.look()
-	view := w.past[len(w.past)-1]
-	if w.CloudDelay == 0 || w.rand.IntN(2) == 0 {
-		return view
-	}
-	notBefore := w.now.Add(-w.upTo(w.CloudDelay))
-	for _, v := range w.past {
-		if !v.at.Before(notBefore) {
-			return v
-		}
-	}
-	return view
 }

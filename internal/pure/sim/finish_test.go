@@ -15,7 +15,7 @@ func calm(s Scenario) Scenario {
 	for i := range s.Pools {
 		s.Pools[i].Max = max(s.Pools[i].Max, s.Pools[i].Nodes+s.Zones)
 	}
-	s.BadEvery, s.Quota, s.ZoneOut, s.KillEvery, s.FlapEvery, s.MassUnready, s.ForeignCordon, s.CloudDelay = 0, 0, "", 0, 0, 0, false, 0
+	s.Faults = Faults{}
 	return s
 }
 

@@ -10,131 +10,221 @@ import (
 // manager is a roll's executor: it looks, decides and acts, in turns, and
 // forgets everything when it is killed.
 type manager struct {
-	world   *world
-	decide  Policy
-	history roll.History
-	life    int // grows with each kill; what an earlier life planned is void
-	kills   int
-	clock   time.Duration // how far its clock is off
-	last    roll.Decision
-	quiet   time.Duration // the pause before the next look, longer while nothing happens
+	world    *world
+	history  roll.History
+	sight    sight
+	began    time.Duration
+	dead     bool // killed: what it planned is void
+	replaced bool // another has taken over: what it planned may still happen, late
+	last     roll.Decision
+	quiet    time.Duration // the pause before the next look, longer while nothing happens
+	api      roll.API
+	// key of the budget that refused an eviction, and when; in this life.
+	refused map[string]time.Duration
 }
 
-// patience is the longest pause between two looks.
-const patience = 6 * time.Second
+const (
+	// actsWithin is how long an action takes at most.
+	actsWithin = 200 * time.Millisecond
+	// patience is the longest pause between two looks.
+	patience = 6 * time.Second
+	// maxKills is after how many kills and take-overs a manager is left alone, so
+	// that a run ends.
+	maxKills = 40
+	// lateAction is how much later than planned an action of a manager may land
+	// that another has replaced.
+	lateAction = 2 * time.Second
+	// stalest is how old a list of the cluster may be at most.
+	stalest = 3 * time.Second
+)
 
-// maxKills is after how many kills a manager is left alone, so that a run ends.
-const maxKills = 60
+// take makes a manager that takes over and looks for the first time.
+func (w *world) take() {
+	m := &manager{world: w, began: w.now}
+	w.manager = m
+	m.sight.all(w)
+	w.after(w.upTo(time.Second), m.tick)
+}
 
-func (m *manager) kill() {
-	w := m.world
-	if m.kills++; m.kills > maxKills {
+// kill ends the manager; another begins after a while.
+func (w *world) kill() {
+	if w.checker.kills++; w.checker.kills > maxKills || w.manager.dead {
 		return
 	}
-	m.life++
-	m.history = roll.History{}
-	if w.ClockJumps {
-		m.clock = time.Duration((w.rand.Float64()*2 - 1) * float64(time.Hour))
-		if m.kills > 5 {
-			m.clock = 0
-		}
+	w.manager.dead = true
+	w.jump()
+	w.after(w.upTo(5*time.Second), w.take)
+}
+
+// double lets a second manager take over while actions of the first are still
+// on their way.
+func (w *world) double() {
+	if w.checker.kills++; w.checker.kills > maxKills || w.manager.dead {
+		return
 	}
-	w.after(w.upTo(5*time.Second), m.tick)
+	w.manager.replaced = true
+	w.jump()
+	w.take()
+}
+
+// jump moves the manager's clock.
+func (w *world) jump() {
+	if !w.ClockJumps {
+		return
+	}
+	if w.clock = time.Duration((w.rand.Float64()*2 - 1) * float64(time.Hour)); w.checker.kills > 5 {
+		w.clock = 0
+	}
+}
+
+// fails reports whether a call of the manager fails now, and whether it works
+// all the same.
+func (w *world) fails() (fails, works bool) {
+	if w.now < w.cut {
+		return true, false
+	}
+	if w.chance(w.Errors) {
+		return true, w.rand.IntN(3) == 0
+	}
+	return false, true
 }
 
 // tick is one turn.
 func (m *manager) tick() {
-	w, life := m.world, m.life
-	w.forget()
-	s := w.snapshot(m.history)
-	now := w.now.Add(m.clock)
-	d := m.decide(s, now)
+	w := m.world
+	if m.dead || m.replaced && !w.Unleased || w.over || w.result.Outcome != "" {
+		return
+	}
+	w.checker.holds(m)
+	m.api.Requests++
+	if fails, _ := w.fails(); fails {
+		m.api.Errors++
+		w.after(w.about(w.Look), m.look)
+		return
+	}
+	s := m.snapshot()
+	now := w.managerTime()
+	d := w.decide(s, now)
 	w.result.Decisions++
-	w.check.decides(s, d, now)
+	w.checker.decides(m, s, d, now)
 	m.last, m.history = d, d.History
-	if d.Done && len(d.Actions) == 0 || d.Failed != "" {
-		for _, a := range d.Actions {
-			m.do(s, a)
-		}
+	if (d.Done || d.Failed != "") && len(d.Actions) == 0 {
 		w.ends(d)
 		return
 	}
 	latest := time.Duration(0)
+	budgets := s.Budgets
 	for _, i := range w.rand.Perm(len(d.Actions)) {
-		a, in := d.Actions[i], w.upTo(200*time.Millisecond)
+		a, in := d.Actions[i], w.upTo(actsWithin)
 		latest = max(latest, in)
-		w.after(in, func() {
-			if m.life == life {
-				m.do(s, a)
-			}
-		})
+		w.after(in, func() { m.act(budgets, a) })
 	}
 	if m.quiet = m.quiet * 2; len(d.Actions) > 0 || m.quiet == 0 {
 		m.quiet = min(d.Next, w.about(w.Look))
 	}
 	m.quiet = min(m.quiet, patience)
-	w.after(latest+m.quiet, func() {
-		if m.life == life {
-			m.tick()
-		}
-	})
+	m.rest(latest + m.quiet)
 }
 
-// do carries out one action.
-func (m *manager) do(s roll.Snapshot, a roll.Action) {
+// look reads everything afresh and decides.
+func (m *manager) look() {
+	if !m.dead {
+		m.sight.all(m.world)
+		m.tick()
+	}
+}
+
+// rest waits for the next decision. The lists that it will be made from are read
+// at moments of their own before it.
+func (m *manager) rest(pause time.Duration) {
 	w := m.world
+	if w.Stale == 0 && w.CloudDelay == 0 {
+		w.after(pause, m.look)
+		return
+	}
+	m.sight.turn()
+	for list := range m.sight.read {
+		late := min(w.Stale, stalest)
+		if list >= groupsList {
+			late = w.CloudDelay
+		}
+		age := w.upTo(late)
+		if late > 0 && w.rand.IntN(4) == 0 && w.now+pause-m.sight.read[list] < late {
+			continue // the same answer once more
+		}
+		if age >= pause {
+			m.sight.take(w, list)
+		} else {
+			w.after(pause-age, func() { m.sight.take(w, list) })
+		}
+	}
+	w.after(pause, m.tick)
+}
+
+// act carries out one action, unless the manager is dead or the call fails.
+func (m *manager) act(budgets []fairway.Budget, a roll.Action) {
+	w := m.world
+	if m.dead {
+		return
+	}
+	if m.replaced && !w.Unleased {
+		if w.now < m.ended()+lateAction {
+			w.after(w.upTo(m.ended()+lateAction-w.now), func() { m.do(budgets, a) })
+		}
+		return
+	}
+	m.do(budgets, a)
+}
+
+// ended is when the manager was replaced.
+func (m *manager) ended() time.Duration { return m.world.manager.began }
+
+func (m *manager) do(budgets []fairway.Budget, a roll.Action) {
+	w := m.world
+	fails, works := w.fails()
+	m.api.Requests++
+	if fails {
+		m.api.Errors++
+	}
+	if !works || w.over {
+		return
+	}
 	switch a.Kind {
 	case roll.ActionSetDesired:
 		w.setDesired(a.Pool, a.Desired, a.Base)
 	case roll.ActionProtect, roll.ActionUnprotect:
-		if i := w.instances[a.Instance]; i != nil {
+		if i := w.instance(a.Instance); i != nil {
 			i.Protected = a.Kind == roll.ActionProtect
 		}
 	case roll.ActionMark:
-		a.Marks.UpdateID = "u-1"
+		a.Marks.UpdateID = updateID
 		w.mark(a.Node, a.Marks)
 	case roll.ActionEvict:
-		if w.evict(a.Pod.UID) {
-			w.result.Evictions++
+		if w.evict(a.Node, a.Pod.UID, true) || fails {
 			return
 		}
 		w.result.Refused++
-		w.check.refuses(a.Pod, roll.RefusalKey(s.Budgets, a.Pod))
-		m.history.Refuse(s.Budgets, a.Pod, w.now.Add(m.clock))
+		w.checker.refuses(m, a.Pod, roll.RefusalKey(budgets, a.Pod))
+		m.history.Refuse(budgets, a.Pod, w.managerTime())
+	case roll.ActionForce:
+		w.force(a)
+	case roll.ActionProbe:
+		w.startProbe(a.Node)
+	case roll.ActionEndProbe:
+		if p := w.pod(a.Node, a.Pod.UID); p != nil {
+			w.remove(p)
+		}
 	case roll.ActionTerminate:
 		w.terminate(a.Instance, a.Decrement)
 	}
 }
 
-// snapshot reads the cluster afresh and the cloud as its API shows it.
-func (w *world) snapshot(h roll.History) roll.Snapshot {
-	cloud := w.seen()
-	s := roll.Snapshot{Instances: cloud.instances, History: h,
-		Nodes: make([]fairway.Node, 0, len(w.nodes)), Pods: make([]fairway.Pod, 0, len(w.pods)), Budgets: make([]fairway.Budget, 0, len(w.budgets))}
-	for i, p := range w.Pools {
-		s.Pools = append(s.Pools, roll.Pool{Group: cloud.groups[i], Settings: p.Settings})
-	}
-	for _, name := range w.names.nodes {
-		if n := w.nodes[name]; n != nil {
-			s.Nodes = append(s.Nodes, n.clone())
-		}
-	}
-	for _, id := range w.names.pods {
-		if p := w.pods[id]; p != nil {
-			s.Pods = append(s.Pods, p.Pod)
-		}
-	}
-	for _, b := range w.budgets {
-		s.Budgets = append(s.Budgets, b.status)
-	}
-	return s
-}
-
-// ends is the end of the roll.
+// ends is the end of the roll: what is left is to see that nothing is left.
 func (w *world) ends(d roll.Decision) {
-	w.over = true
 	w.result.Blocked = d.Blocked
 	switch {
+	case w.aborted():
+		w.result.Outcome = "aborted"
 	case d.Failed != "":
 		w.result.Outcome = "failed"
 	case len(d.Blocked) > 0:
@@ -142,14 +232,28 @@ func (w *world) ends(d roll.Decision) {
 	default:
 		w.result.Outcome = "done"
 	}
-	w.check.ends(d)
+	w.checker.ends(d)
+	w.calm = true
+	w.after(time.Minute, w.checker.forgotten)
+	w.after(90*time.Second, w.sweep)
+	w.after(5*time.Minute, func() { w.checker.swept(); w.over = true })
 }
 
-// instanceOf returns the instance under a node.
-func (w *world) instanceOf(n *node) *instance {
-	inst := w.instances[n.Name[len("node-"):]]
-	if inst == nil || inst.State == fairway.InstanceTerminating {
-		return nil
+// sweep is what a manager does now and then with the marks of updates that are over.
+func (w *world) sweep() {
+	m := w.manager
+	m.sight.all(w)
+	for _, a := range roll.Orphans(m.sight.nodes, func(string) bool { return false }) {
+		m.do(nil, a)
 	}
-	return inst
+}
+
+func (w *world) aborted() bool { return w.AbortAt > 0 && w.now >= w.AbortAt }
+
+// paused says who paused the roll, or "".
+func (w *world) paused() string {
+	if w.PauseAt > 0 && w.now >= w.PauseAt && w.now < w.PauseAt+w.PauseFor {
+		return "an operator: a look at the graphs"
+	}
+	return ""
 }

@@ -1,10 +1,8 @@
 package sim
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"time"
 
@@ -12,21 +10,30 @@ import (
 	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
-// Policy decides what a manager does.
+// Policy decides what a manager does. It must not keep the lists of the
+// snapshot, nor change them: they are used again.
 type Policy func(roll.Snapshot, time.Time) roll.Decision
 
 // Result is how a run ended.
 type Result struct {
-	Broken    string // the invariant that was broken; "" for none
-	Outcome   string // done, partial, failed
-	Blocked   []fairway.BlockedNode
-	Seconds   float64
-	Launches  int
-	Evictions int
-	Refused   int
-	Decisions int
-	// LeaderMoves is the greatest number of moves of one leader.
+	// Rule is the invariant that was broken, Broken says how; "" for none.
+	Rule, Broken string
+	Outcome      string // done, partial, failed, aborted
+	Blocked      []fairway.BlockedNode
+	Seconds      float64
+	// Nodes and Pods are how many there were at the start.
+	Nodes, Pods int
+	Launches    int
+	Evictions   int
+	Forced      int
+	Refused     int
+	Decisions   int
+	Events      int
+	// LeaderMoves is the greatest number of moves of one leader because of the roll.
 	LeaderMoves int
+	// Requests reached load balancers in all; Failed found nobody to answer
+	// because of the roll.
+	Requests, Failed float64
 }
 
 // epoch is when every world begins.
@@ -34,100 +41,104 @@ var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // world is the state of everything at one moment.
 type world struct {
-	Scenario
-	now    time.Time
+	*Scenario
+	now    time.Duration // since epoch
 	rand   *rand.Rand
-	queue  events
+	source rand.PCG
+	queue  queue
 	serial int
 
-	groups    map[string]*group
-	instances map[string]*instance
-	nodes     map[string]*node
-	pods      map[string]*pod
+	groups    []*group
+	nodes     []*node // in the order in which they came
+	workloads []*workload
 	budgets   []*budget
-	services  map[string]*workload
-	past      []cloudView // what a late view of the cloud may show
+	waiting   []*pod // without a node
+	pods      int    // how many there are
+	instances int    // how many there are
 
-	names   names // entities in the order in which they were made
-	manager manager
-	check   checker
+	decide  Policy
+	manager *manager
+	clock   time.Duration // how far the manager's clock is off
+	cut     time.Duration // until when all calls of the manager fail
+	calm    bool          // nothing goes wrong any more
+	checker checker
 	result  Result
 	over    bool
+
+	unplaced bool // the scheduler has something to do
+	marks    map[uint16]string
 }
 
-// names keep iteration in one order, so that a seed gives one run.
-type names struct {
-	instances, nodes, pods, workloads []string
-}
-
-// event is something that happens at a time.
-type event struct {
-	at     time.Time
-	serial int
-	do     func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	if !e[i].at.Equal(e[j].at) {
-		return e[i].at.Before(e[j].at)
-	}
-	return e[i].serial < e[j].serial
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-// Run plays a scenario until the roll is over, an invariant breaks, or the
-// time of the scenario is up.
+// Run plays a scenario until the roll is over and has been cleaned up after, an
+// invariant breaks, or the time of the scenario is up. Not more than one run at
+// a time may use one scenario; different ones may.
 func Run(s Scenario, decide Policy) Result {
-	w := &world{
-		Scenario: s, now: epoch, rand: rand.New(rand.NewPCG(s.Seed, 2)),
-		groups: map[string]*group{}, instances: map[string]*instance{}, nodes: map[string]*node{}, pods: map[string]*pod{}, services: map[string]*workload{},
-	}
-	w.manager = manager{world: w, decide: decide}
-	w.check = checker{world: w, base: map[string]int{}}
+	w := &world{Scenario: &s, decide: decide, marks: map[uint16]string{}, queue: make(queue, 0, 128)}
+	w.source.Seed(s.Seed, 2)
+	w.rand = rand.New(&w.source)
+	w.checker.world = w
 	w.build()
-	w.after(0, w.manager.tick)
+	w.take()
 	w.disturb()
-	end := epoch.Add(s.Cap)
+	w.settle()
 	for !w.over && len(w.queue) > 0 {
-		e := heap.Pop(&w.queue).(event)
-		if e.at.After(end) {
-			w.breaks("the roll has not ended after %s; it says: %s", s.Cap, w.manager.last.Sentence)
+		e := w.queue.pop()
+		if e.at > s.Cap && !w.calm {
+			w.breaks(Progress, "the roll has not ended after %s; it says: %s", s.Cap, w.manager.last.Sentence)
 			break
 		}
 		w.now = e.at
+		w.result.Events++
 		e.do()
-		w.check.always()
+		w.settle()
+		w.checker.always()
 	}
-	w.result.Seconds = w.now.Sub(epoch).Seconds()
+	w.account()
+	w.result.Seconds = w.now.Seconds()
 	return w.result
 }
 
-// forget drops the names of what is gone.
-func (w *world) forget() {
-	w.names.instances = slices.DeleteFunc(w.names.instances, func(id string) bool { return w.instances[id] == nil })
-	w.names.nodes = slices.DeleteFunc(w.names.nodes, func(name string) bool { return w.nodes[name] == nil })
-	w.names.pods = slices.DeleteFunc(w.names.pods, func(id string) bool { return w.pods[id] == nil })
+// settle does what follows at once from an event.
+func (w *world) settle() {
+	if w.unplaced {
+		w.unplaced = false
+		w.schedule()
+	}
 }
+
+// time is the moment as the API shows it.
+func (w *world) time() time.Time { return epoch.Add(w.now) }
+
+// managerTime is the moment as the manager's clock shows it.
+func (w *world) managerTime() time.Time { return epoch.Add(w.now + w.clock) }
 
 // after plans something.
 func (w *world) after(d time.Duration, do func()) {
 	w.serial++
-	heap.Push(&w.queue, event{at: w.now.Add(max(0, d)), serial: w.serial, do: do})
+	w.queue.push(event{at: w.now + max(0, d), serial: w.serial, do: do})
+}
+
+// every does something again and again, at mean distances, while things go wrong.
+func (w *world) every(mean time.Duration, do func()) {
+	if mean <= 0 {
+		return
+	}
+	var again func()
+	again = func() {
+		if w.calm {
+			return
+		}
+		do()
+		w.after(w.about(mean), again)
+	}
+	w.after(w.about(mean), again)
 }
 
 // breaks records the first broken invariant and ends the run.
-func (w *world) breaks(format string, args ...any) {
+func (w *world) breaks(rule, format string, args ...any) {
 	if w.result.Broken == "" {
-		w.result.Broken = fmt.Sprintf("at %.1f s: ", w.now.Sub(epoch).Seconds()) + fmt.Sprintf(format, args...)
+		w.result.Rule = rule
+		w.result.Broken = fmt.Sprintf("at %.1f s: %s: ", w.now.Seconds(), rule) + fmt.Sprintf(format, args...)
 	}
 	w.over = true
 }
@@ -135,7 +146,7 @@ func (w *world) breaks(format string, args ...any) {
 // id returns a new name.
 func (w *world) id(kind string) string {
 	w.serial++
-	return kind + "-" + strconv.Itoa(w.serial)
+	return kind + strconv.Itoa(w.serial)
 }
 
 // about returns a random duration around d.
@@ -148,46 +159,59 @@ func (w *world) upTo(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * w.rand.Float64())
 }
 
+// chance is true in a share of cases.
+func (w *world) chance(p float64) bool { return p > 0 && w.rand.Float64() < p }
+
 // build makes pools full of ready nodes and workloads that run on them.
 func (w *world) build() {
-	for _, p := range w.Pools {
-		g := &group{Group: fairway.Group{Pool: p.Name, Min: 0, Max: p.Max, Desired: p.Nodes, Generation: "2", Tags: map[string]string{}}, spec: p}
+	for i := range w.Pools {
+		p := &w.Pools[i]
+		g := &group{Group: fairway.Group{Pool: p.Name, Max: p.Max, Desired: p.Nodes, Generation: "2"}, spec: p, base: p.Nodes}
 		for i := range w.Zones {
 			g.Zones = append(g.Zones, zoneName(i))
 		}
-		w.groups[p.Name] = g
-		w.check.base[p.Name] = p.Nodes
+		w.groups = append(w.groups, g)
 		for i := range p.Nodes {
-			generation := "1"
-			if i < p.Current {
-				generation = "2"
-			}
-			inst := w.addInstance(g, zoneName(i%w.Zones), generation)
-			w.register(inst, true)
-			inst.State, inst.InServiceAt = fairway.InstanceInService, w.now
-			inst.LaunchedAt = w.now.Add(-time.Hour)
-			n := w.nodes[inst.NodeName]
-			n.CreatedAt, n.ReadySince = inst.LaunchedAt, inst.LaunchedAt
-			if w.ForeignCordon && i == 0 {
-				n.Unschedulable, n.foreign = true, true
-			}
+			w.original(g, i)
 		}
 	}
-	for _, spec := range w.Workloads {
-		w.addWorkload(spec)
+	for i := range w.Workloads {
+		w.addWorkload(&w.Workloads[i])
 	}
 	w.schedule()
-	for _, id := range w.names.pods {
-		if p := w.pods[id]; p.Node != "" {
-			w.becomesReady(p)
+	w.unplaced = false
+	for _, wl := range w.workloads {
+		for _, p := range wl.pods {
+			if p.on != nil {
+				w.becomesReady(p)
+			}
 		}
+		w.elect(wl)
+		w.result.Pods += len(wl.pods)
 	}
 	for _, b := range w.budgets {
 		b.compute()
 	}
-	w.leaders()
-	for _, b := range w.budgets {
-		b.compute()
+	w.result.Nodes = len(w.nodes)
+}
+
+// original makes one of the nodes that are there from the start.
+func (w *world) original(g *group, i int) {
+	generation := "1"
+	if i < g.spec.Current {
+		generation = "2"
 	}
-	w.look()
+	inst := w.addInstance(g, zoneName(i%w.Zones), generation)
+	inst.State, inst.InServiceAt = fairway.InstanceInService, epoch
+	inst.LaunchedAt = epoch.Add(-time.Hour)
+	n := w.register(inst, true)
+	n.CreatedAt, n.ReadySince = inst.LaunchedAt, inst.LaunchedAt
+	n.original, n.proven = true, true
+	n.equip()
+	if w.ForeignCordon && i == 0 {
+		n.Unschedulable, n.foreign = true, true
+	}
+	if w.Rotate && generation == "2" {
+		n.annotate(fairway.AnnotationRotate, "a person asked for it")
+	}
 }

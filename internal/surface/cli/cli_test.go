@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/auth"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
@@ -42,7 +43,10 @@ func TestMain(m *testing.M) {
 				}
 				return show(o)
 			},
-			Watch:   func(_ context.Context, o cli.WatchOptions) error { return show(o) },
+			Watch: func(_ context.Context, o cli.WatchOptions) error { return show(o) },
+			PDBController: func(_ context.Context, o cli.PDBControllerOptions) error {
+				return show(o)
+			},
 			Version: cli.VersionInfo{Version: "v1.2.3", Commit: "abc", Go: "go1.26", Kubernetes: "v1.36.3"},
 			Stdin:   os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Width: width,
 			Now: func() time.Time { return now },
@@ -54,10 +58,15 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(httpapi.New(httpapi.Options{Store: fleet(t), Tokens: []httpapi.Token{{Name: "test", Role: httpapi.RoleViewer, Token: "secret"}}}))
+	scripts(t, "testdata", httpapi.Options{Store: fleet(t), Authenticator: auth.Static(auth.Token{Name: "test", Role: fairway.RoleViewer, Secret: "secret"})})
+}
+
+// scripts runs the scripts of a folder against a server.
+func scripts(t *testing.T, dir string, o httpapi.Options) {
+	server := httptest.NewServer(httpapi.New(o))
 	t.Cleanup(server.Close)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			// exits CODE ARGS...: runs fairway and wants that exit code.
 			"exits": func(ts *testscript.TestScript, neg bool, args []string) {

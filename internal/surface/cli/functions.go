@@ -18,6 +18,12 @@ type Functions struct {
 	Demo func(ctx context.Context, o DemoOptions) error
 	// Watch is the demo's independent watcher, a process of its own.
 	Watch func(ctx context.Context, o WatchOptions) error
+	// Render renders a cluster, and writes the files when an output is named.
+	Render func(ctx context.Context, o RenderOptions) (Rendered, error)
+	// Eval returns what a template gives for a cluster.
+	Eval func(ctx context.Context, o EvalOptions) (string, error)
+	// PDBController keeps the PodDisruptionBudgets of one cluster until ctx ends.
+	PDBController func(ctx context.Context, o PDBControllerOptions) error
 	// Version is what `fairway version` prints; the zero value means what Version returns.
 	Version VersionInfo
 	// Stdin, Stdout and Stderr are empty when nil.
@@ -32,6 +38,14 @@ type Functions struct {
 
 // ServerOptions are the flags of `fairway server`.
 type ServerOptions struct {
+	// Database is a postgres:// URL; "" means SQLite.
+	Database string
+	// TLSCert and TLSKey are PEM files; "" means plain HTTP.
+	TLSCert, TLSKey string
+	// AccessFile names issuers and bindings; "" means static tokens alone.
+	AccessFile         string
+	RefuseClearSecrets bool
+	RateLimit          float64
 	// DataDir holds databases, the git mirror and server.json; made when missing.
 	DataDir string
 	// Listen is the address of the API; port 0 takes a free one.

@@ -45,7 +45,8 @@ without a maintenance window and without disturbing what runs there.`,
   fairway cluster list               what every cluster does and waits for
   fairway rollout list               how far each change has come`,
 	},
-		e.demo(), e.server(), e.cluster(), e.rollout(), e.update(), e.registry(), e.versionCommand())
+		e.demo(), e.server(), e.cluster(), e.rollout(), e.update(), e.registry(),
+		e.render(), e.config(), e.pdbController(), e.sim(), e.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(f.Stdin)
 	root.SetOut(f.Stdout)

@@ -14,7 +14,7 @@ import (
 // server is `fairway server`.
 func (e *env) server() *cobra.Command {
 	var o ServerOptions
-	var directory string
+	var directory, clearSecrets string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run the manager of a fleet",
@@ -31,12 +31,25 @@ It writes DATA/server.json, by which the other commands find it, and runs until 
 			if err := checkServer(&o, directory); err != nil {
 				return err
 			}
+			switch clearSecrets {
+			case "warn":
+			case "refuse":
+				o.RefuseClearSecrets = true
+			default:
+				return usagef("warn or refuse", "--clear-secrets %q is not known", clearSecrets)
+			}
 			return e.Server(c.Context(), o)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.DataDir, "data", client.ServerData, "folder for databases, git mirrors, logs and server.json")
-	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the API; port 0 takes a free one")
+	f.StringVar(&o.Database, "database", "", "postgres://... URL of a database that several servers share (default: SQLite files in --data)")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the API; port 0 takes a free one; other than loopback only with TLS")
+	f.StringVar(&o.TLSCert, "tls-cert", "", "PEM file of the API's certificate; read again when it changes")
+	f.StringVar(&o.TLSKey, "tls-key", "", "PEM file of the certificate's key")
+	f.StringVar(&o.AccessFile, "access", "", "YAML file: whose OpenID Connect tokens are believed, and which claims give which role")
+	f.StringVar(&clearSecrets, "clear-secrets", "warn", "what happens to config items that seem to hold a secret in clear: warn or refuse")
+	f.Float64Var(&o.RateLimit, "rate-limit", 0, "requests a second that one caller may send; -1 is no limit (default 2000)")
 	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:git:URL or NAME:dir:PATH; repeatable, later ones override defaults of earlier ones")
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
 	f.StringVar(&o.RegistryFile, "registry-file", "", "clusters.yaml, imported whenever its content changes; it never deletes a cluster")

@@ -152,11 +152,3 @@ func (f *feed) frame(ctx context.Context, c fairway.Change) (frame, error) {
 	out.text = text.Bytes()
 	return out, nil
 }
-
-// quoted returns an entity tag as HTTP writes it.
-func quoted(etag string) string {
-	if etag == "" {
-		return ""
-	}
-	return `"` + etag + `"`
-}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -114,9 +115,11 @@ func (a *api) listClusters(ctx context.Context, in *clusterFilter) (*items[fairw
 	for i := range newest {
 		of[newest[i].ClusterID] = &newest[i]
 	}
-	views := make([]fairway.ClusterView, len(clusters))
-	for i, c := range clusters {
-		views[i] = c.View(of[c.ID])
+	var views []fairway.ClusterView
+	for _, c := range clusters {
+		if sees(ctx, fairway.PlaceOf(&c)) {
+			views = append(views, c.View(of[c.ID]))
+		}
 	}
 	return listOf(views), nil
 }
@@ -127,6 +130,9 @@ type clusterPath struct {
 
 func (a *api) getCluster(ctx context.Context, in *clusterPath) (*one[fairway.ClusterView], error) {
 	c, err := a.Store.FindCluster(ctx, in.Cluster)
+	if err == nil && !sees(ctx, fairway.PlaceOf(c)) {
+		err = hidden("cluster", in.Cluster)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +163,11 @@ func (a *api) listUpdates(ctx context.Context, in *updateFilter) (*items[fairway
 	if err != nil {
 		return nil, err
 	}
-	return listOf(all), nil
+	visible, err := a.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(slices.DeleteFunc(all, func(u fairway.Update) bool { return !visible(u.ClusterID) })), nil
 }
 
 // clusterID returns the id of a cluster that may be named otherwise. A name
@@ -189,6 +199,13 @@ func (a *api) getUpdate(ctx context.Context, in *updatePath) (*one[updateView], 
 	if err != nil {
 		return nil, err
 	}
+	visible, err := a.visible(ctx)
+	if err == nil && !visible(u.ClusterID) {
+		err = hidden("update", in.Update)
+	}
+	if err != nil {
+		return nil, err
+	}
 	steps, err := a.Store.Steps(ctx, u.ID)
 	if err != nil {
 		return nil, err
@@ -206,7 +223,7 @@ func (a *api) listRollouts(ctx context.Context, in *rolloutFilter) (*items[fairw
 	if err != nil {
 		return nil, err
 	}
-	return listOf(all), nil
+	return listOf(slices.DeleteFunc(all, func(r fairway.Rollout) bool { return !seesChannel(ctx, r.Channel) })), nil
 }
 
 type rolloutPath struct {
@@ -215,6 +232,9 @@ type rolloutPath struct {
 
 func (a *api) getRollout(ctx context.Context, in *rolloutPath) (*one[fairway.Rollout], error) {
 	r, err := a.Store.Rollout(ctx, in.Rollout)
+	if err == nil && !seesChannel(ctx, r.Channel) {
+		err = hidden("rollout", in.Rollout)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -236,5 +256,9 @@ func (a *api) listEvents(ctx context.Context, in *eventFilter) (*items[fairway.E
 	if err != nil {
 		return nil, err
 	}
-	return listOf(all), nil
+	visible, err := a.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(slices.DeleteFunc(all, func(e fairway.Event) bool { return e.ClusterID != "" && !visible(e.ClusterID) })), nil
 }

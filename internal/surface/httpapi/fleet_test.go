@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/auth"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
 )
 
@@ -179,7 +180,7 @@ func (broken) Accounts(context.Context) ([]fairway.InfrastructureAccount, error)
 
 func TestInternalErrorsStayInside(t *testing.T) {
 	t.Parallel()
-	h := httpapi.New(httpapi.Options{Store: broken{}, Tokens: []httpapi.Token{{Name: "a", Role: httpapi.RoleAdmin, Token: adminToken}}})
+	h := httpapi.New(httpapi.Options{Store: broken{}, Authenticator: auth.Static(auth.Token{Name: "a", Role: fairway.RoleAdmin, Secret: adminToken})})
 	for _, path := range []string{"/kubernetes-clusters", "/api/v1/clusters", "/infrastructure-accounts"} {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
 		r.Header.Set("Authorization", "Bearer "+adminToken)

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -18,9 +17,17 @@ type Options struct {
 	Log *slog.Logger
 	// Version is what the OpenAPI document calls the version; "" means "dev".
 	Version string
-	// Tokens are the callers that are known; without any, every call but the
-	// health checks is refused.
-	Tokens []Token
+	// Authenticator finds out who calls; without one, every call but the health
+	// checks is refused.
+	Authenticator fairway.Authenticator
+	// Rate is how many requests a second one principal may send; 0 means 2000,
+	// less than 0 no limit.
+	Rate float64
+	// RefuseClearSecrets refuses config items that seem to hold a secret in
+	// clear; otherwise they are stored, and a warning is recorded.
+	RefuseClearSecrets bool
+	// Now is the clock; nil means time.Now.
+	Now fairway.Clock
 	// Steerer carries out what people say of updates; nil refuses them.
 	Steerer fairway.Steerer
 	// Ready says why the process cannot work now, beside the store; nil means
@@ -33,9 +40,8 @@ type Options struct {
 // api is the state of the handlers.
 type api struct {
 	Options
-	// writes makes read-modify-write calls of this process one after another.
-	writes sync.Mutex
-	feed   *feed
+	feed  *feed
+	rates *rates
 }
 
 // New returns the handler of both APIs. It is safe for concurrent use.
@@ -46,7 +52,13 @@ func New(o Options) http.Handler {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	a := &api{Options: o, feed: &feed{store: o.Store}}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rate == 0 {
+		o.Rate = ratePerSecond
+	}
+	a := &api{Options: o, feed: &feed{store: o.Store}, rates: &rates{perSecond: o.Rate, now: o.Now, buckets: map[string]bucket{}}}
 	inside := http.NewServeMux()
 	a.registry(inside)
 	a.fleet(inside)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/auth"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
 )
@@ -34,9 +35,9 @@ func newServer(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	s := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Version: "test", Tokens: []httpapi.Token{
-		{Name: "admin", Role: httpapi.RoleAdmin, Token: adminToken}, {Name: "viewer", Role: httpapi.RoleViewer, Token: viewerToken}, {Name: "empty", Role: httpapi.RoleAdmin},
-	}}))
+	s := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Version: "test", Authenticator: auth.Static(
+		auth.Token{Name: "admin", Role: fairway.RoleAdmin, Secret: adminToken}, auth.Token{Name: "viewer", Role: fairway.RoleViewer, Secret: viewerToken},
+		auth.Token{Name: "empty", Role: fairway.RoleAdmin})}))
 	t.Cleanup(s.Close)
 	return &server{t, s.URL, store}
 }

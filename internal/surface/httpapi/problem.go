@@ -71,6 +71,9 @@ func (p *ErrorModel) ContentType(string) string { return "application/problem+js
 func problemOf(err error) *ErrorModel {
 	of := fairway.ErrorCode(err)
 	p := &ErrorModel{Code: of, Status: cmp.Or(status[of], http.StatusInternalServerError), Detail: err.Error(), Hint: fairway.ErrorHint(err)}
+	if own, ok := errors.AsType[*httpError](err); ok {
+		p.Status = own.status
+	}
 	p.Title = http.StatusText(p.Status)
 	if of == fairway.CodeInternal {
 		p.Detail, p.Hint = "internal error", "the server's log says more"

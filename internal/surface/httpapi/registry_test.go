@@ -55,7 +55,9 @@ func TestCluster(t *testing.T) {
 	}
 	s.do("PATCH", "/kubernetes-clusters/none", `{"channel":"x"}`, 404)
 	s.do("DELETE", kube1, "", 400)
-	s.do("PATCH", kube1, `{"lifecycle_status":"decommissioned","owner":"ignored"}`, 200)
+	s.do("PATCH", kube1, `{"lifecycle_status":"decommissioned"}`, 400)
+	s.do("PATCH", kube1, `{"lifecycle_status":"decommission-requested","owner":"ignored"}`, 200)
+	s.do("PATCH", kube1, `{"lifecycle_status":"decommissioned"}`, 200)
 	if got := s.do("DELETE", kube1, "", 204).body; got != "" {
 		t.Errorf("DELETE answers %q", got)
 	}

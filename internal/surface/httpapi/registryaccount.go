@@ -26,7 +26,7 @@ func (a *api) accounts(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := list[fairway.InfrastructureAccount]{Items: []fairway.InfrastructureAccount{}}
 	for _, one := range all {
-		if fits(one, wanted) {
+		if fits(one, wanted) && seesAccount(r, one) {
 			out.Items = append(out.Items, one)
 		}
 	}
@@ -57,23 +57,27 @@ func (a *api) createAccount(w http.ResponseWriter, r *http.Request) error {
 	if err := refuse(merge(o.done(), one.Validate())); err != nil {
 		return err
 	}
-	a.writes.Lock()
-	defer a.writes.Unlock()
-	switch _, err := a.findAccount(r, one.ID); {
-	case err == nil:
-		return fairway.Errorf(fairway.CodeConflict, "infrastructure account %s exists already", one.ID)
-	case fairway.ErrorCode(err) != fairway.CodeNotFound:
+	where := fairway.Place{Account: one.ID, Environment: one.Environment}
+	if err := a.allow(r.Context(), fairway.DeedAccount, fairway.KindAccount, one.ID, where); err != nil {
 		return err
 	}
-	if err := a.Store.PutAccount(r.Context(), one); err != nil {
+	stored, err := a.Store.ChangeAccount(r.Context(), one.ID, func(stored *fairway.InfrastructureAccount, exists bool) error {
+		if exists {
+			return fairway.Errorf(fairway.CodeConflict, "infrastructure account %s exists already", one.ID)
+		}
+		*stored = one
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, one)
+	tagged(w, r, stored.ETag)
+	return answer(w, http.StatusCreated, stored)
 }
 
 func (a *api) account(w http.ResponseWriter, r *http.Request) error {
 	one, err := a.findAccount(r, r.PathValue("account"))
-	if err != nil {
+	if err != nil || tagged(w, r, one.ETag) {
 		return err
 	}
 	return answer(w, http.StatusOK, one)
@@ -84,24 +88,38 @@ func (a *api) changeAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.writes.Lock()
-	defer a.writes.Unlock()
 	id := r.PathValue("account")
-	one, err := a.findAccount(r, id)
+	seen, err := a.findAccount(r, id)
 	if err != nil {
 		return err
 	}
-	readAccount(o, &one)
-	if one.ID != id {
-		o.find("id", "the id of an account never changes", "id %q is not that of the path, %q", one.ID, id)
-	}
-	if err := refuse(merge(o.done(), one.Validate())); err != nil {
+	if err := a.allow(r.Context(), fairway.DeedAccount, fairway.KindAccount, id, placeOf(seen)); err != nil {
 		return err
 	}
-	if err := a.Store.PutAccount(r.Context(), one); err != nil {
+	stored, err := a.Store.ChangeAccount(r.Context(), id, func(one *fairway.InfrastructureAccount, exists bool) error {
+		if !exists {
+			return hidden("infrastructure account", id)
+		}
+		if err := matches(r, "infrastructure account", id, one.ETag); err != nil {
+			return err
+		}
+		fresh := *o // the function may run again
+		readAccount(&fresh, one)
+		if one.ID != id {
+			fresh.find("id", "the id of an account never changes", "id %q is not that of the path, %q", one.ID, id)
+		}
+		return refuse(merge(fresh.done(), one.Validate()))
+	})
+	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, one)
+	tagged(w, r, stored.ETag)
+	return answer(w, http.StatusOK, stored)
+}
+
+// placeOf returns where an account belongs.
+func placeOf(a fairway.InfrastructureAccount) fairway.Place {
+	return fairway.Place{Account: a.ID, Environment: a.Environment}
 }
 
 func (a *api) findAccount(r *http.Request, id string) (fairway.InfrastructureAccount, error) {
@@ -110,9 +128,21 @@ func (a *api) findAccount(r *http.Request, id string) (fairway.InfrastructureAcc
 		return fairway.InfrastructureAccount{}, err
 	}
 	for _, one := range all {
-		if one.ID == id {
+		if one.ID == id && seesAccount(r, one) {
 			return one, nil
 		}
 	}
-	return fairway.InfrastructureAccount{}, fairway.Errorf(fairway.CodeNotFound, "infrastructure account %q does not exist", id)
+	return fairway.InfrastructureAccount{}, hidden("infrastructure account", id)
+}
+
+// seesAccount reports whether the caller may read an account: also one who is
+// limited to channels, since the clusters there belong to accounts.
+func seesAccount(r *http.Request, a fairway.InfrastructureAccount) bool {
+	for _, g := range principalOf(r.Context()).Grants {
+		g.Channels = nil
+		if fairway.Authorize(fairway.Principal{Grants: []fairway.Grant{g}}, fairway.DeedRead, placeOf(a)) == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -1,11 +1,15 @@
 package httpapi
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/nearest"
 )
 
 func sorted(s []string) []string { slices.Sort(s); return s }
@@ -22,15 +26,15 @@ func (a *api) clusters(w http.ResponseWriter, r *http.Request) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	all, err := a.Store.Clusters(r.Context(), filter)
-	if err != nil {
-		return err
-	}
-	out := list[wireCluster]{Items: make([]wireCluster, len(all))}
-	for i, c := range all {
-		out.Items[i] = wire(c, verbose)
-	}
-	return answer(w, http.StatusOK, out)
+	filter.Terse = !verbose
+	out := newStream(w)
+	err := a.Store.EachCluster(r.Context(), filter, func(c *fairway.Cluster) error {
+		if !sees(r.Context(), fairway.PlaceOf(c)) {
+			return nil
+		}
+		return out.add(wire(*c, verbose))
+	})
+	return out.end(err)
 }
 
 func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
@@ -42,13 +46,25 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.allowCluster(r.Context(), fairway.DeedWrite, c); err != nil {
+		return err
+	}
+	if err := a.accountKnown(r, c); err != nil {
+		return err
+	}
+	clear, err := a.clearSecrets(nil, c)
+	if err != nil {
+		return err
+	}
 	if err := a.Store.CreateCluster(r.Context(), c); err != nil {
 		return err
 	}
+	a.warn(r.Context(), c.ID, clear)
 	stored, err := a.Store.Cluster(r.Context(), c.ID)
 	if err != nil {
 		return err
 	}
+	tagged(w, r, stored.ETag)
 	return answer(w, http.StatusCreated, wire(*stored, true))
 }
 
@@ -58,68 +74,178 @@ func (a *api) cluster(w http.ResponseWriter, r *http.Request) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	c, err := a.Store.Cluster(r.Context(), r.PathValue("cluster"))
-	if err != nil {
+	c, err := a.seenCluster(r)
+	if err != nil || tagged(w, r, c.ETag) {
 		return err
 	}
 	return answer(w, http.StatusOK, wire(*c, verbose))
+}
+
+// seenCluster returns the cluster of the path if the caller may read it.
+func (a *api) seenCluster(r *http.Request) (*fairway.Cluster, error) {
+	id := r.PathValue("cluster")
+	c, err := a.Store.Cluster(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	if !sees(r.Context(), fairway.PlaceOf(c)) {
+		return nil, hidden("cluster", id)
+	}
+	return c, nil
+}
+
+// edit changes the cluster of the path in one step: it exists for the caller,
+// the caller has seen its newest version if it says so (If-Match), may do it
+// both where the cluster was and where it is then, and no rule forbids the
+// change. Only then it is stored.
+func (a *api) edit(r *http.Request, deed fairway.Deed, change func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
+	ctx := r.Context()
+	var clear []string
+	var denied *fairway.Cluster
+	stored, err := a.Store.ChangeCluster(ctx, r.PathValue("cluster"), func(c *fairway.Cluster) error {
+		denied = nil
+		if !sees(ctx, fairway.PlaceOf(c)) {
+			return hidden("cluster", c.ID)
+		}
+		before := c.Clone()
+		may := func() error {
+			err := fairway.Authorize(principalOf(ctx), deed, fairway.PlaceOf(c))
+			if err != nil {
+				denied = c.Clone()
+			}
+			return err
+		}
+		if err := may(); err != nil {
+			return err
+		}
+		if err := matches(r, "cluster", c.ID, before.ETag); err != nil {
+			return err
+		}
+		if err := change(c); err != nil {
+			return err
+		}
+		if fairway.PlaceOf(c) != fairway.PlaceOf(before) {
+			if err := may(); err != nil {
+				return err
+			}
+		}
+		if err := fairway.Transition(before, c); err != nil {
+			return err
+		}
+		var err error
+		clear, err = a.clearSecrets(before, c)
+		return err
+	})
+	if denied != nil {
+		// Recorded outside of the transaction that it ended.
+		return nil, a.allowCluster(ctx, deed, denied)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.warn(ctx, stored.ID, clear)
+	return stored, nil
 }
 
 // changeCluster validates the cluster as it will be, but only in what the call
 // touches: a manager must be able to report the status of an entry that is
 // wrong elsewhere.
 func (a *api) changeCluster(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("cluster")
 	o, err := body(w, r)
 	if err != nil {
 		return err
 	}
-	u, touched, err := readChange(o, id)
+	u, touched, err := readChange(o, r.PathValue("cluster"))
 	if err != nil {
 		return err
 	}
-	a.writes.Lock()
-	defer a.writes.Unlock()
-	before, err := a.Store.Cluster(r.Context(), id)
+	stored, err := a.edit(r, deedOf(u, touched), func(c *fairway.Cluster) error {
+		before := *c
+		u.Apply(c)
+		if err := refuse(within(c.Validate(), touched)); err != nil {
+			return err
+		}
+		if before.InfrastructureAccount != c.InfrastructureAccount {
+			return a.accountKnown(r, c)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	after := changed(*before, u)
-	if err := refuse(within(after.Validate(), touched)); err != nil {
-		return err
-	}
-	stored, err := a.Store.UpdateCluster(r.Context(), id, u)
-	if err != nil {
-		return err
-	}
+	tagged(w, r, stored.ETag)
 	return answer(w, http.StatusOK, wire(*stored, true))
 }
 
-// changed is the cluster with the fields of an update that Validate looks at.
-func changed(c fairway.Cluster, u fairway.ClusterUpdate) fairway.Cluster {
-	set := func(to *string, from *string) {
-		if from != nil {
-			*to = *from
+// deedOf says what a change amounts to: a program that runs clusters reports
+// their status and how far their life has come; all else, and to ask for the
+// end of a cluster, is for operators.
+func deedOf(u fairway.ClusterUpdate, touched []string) fairway.Deed {
+	for _, field := range touched {
+		if field != "status" && field != "lifecycle_status" && field != "id" {
+			return fairway.DeedWrite
 		}
 	}
-	set(&c.Alias, u.Alias)
-	set(&c.InfrastructureAccount, u.InfrastructureAccount)
-	set(&c.LocalID, u.LocalID)
-	set(&c.APIServerURL, u.APIServerURL)
-	set(&c.Channel, u.Channel)
-	set(&c.Environment, u.Environment)
-	set(&c.Provider, u.Provider)
-	set(&c.Region, u.Region)
-	if u.CriticalityLevel != nil {
-		c.CriticalityLevel = *u.CriticalityLevel
+	if s := u.LifecycleStatus; s != nil && *s == fairway.StatusDecommissionRequested {
+		return fairway.DeedWrite
 	}
-	if u.LifecycleStatus != nil {
-		c.LifecycleStatus = *u.LifecycleStatus
+	return fairway.DeedReport
+}
+
+// accountKnown refuses a cluster of an account that the registry does not have,
+// once it has any: a fleet that keeps no accounts needs none.
+func (a *api) accountKnown(r *http.Request, c *fairway.Cluster) error {
+	all, err := a.Store.Accounts(r.Context())
+	if err != nil || len(all) == 0 {
+		return err
 	}
-	if u.ConfigItems != nil {
-		c.ConfigItems = *u.ConfigItems
+	ids := make([]string, len(all))
+	for i, one := range all {
+		if ids[i] = one.ID; one.ID == c.InfrastructureAccount {
+			return nil
+		}
 	}
-	return c
+	hint := "create it first: POST /infrastructure-accounts, or `fairway account create`"
+	if near := nearest.To(c.InfrastructureAccount, slices.Values(ids)); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return refuse([]fairway.Finding{{Pointer: "/infrastructure_account", Message: fmt.Sprintf("infrastructure account %q is not known", c.InfrastructureAccount), Hint: hint}})
+}
+
+// clearSecrets returns the pointers of the config items that a change gives a
+// secret in clear, or refuses it where that is wished.
+func (a *api) clearSecrets(before, after *fairway.Cluster) ([]string, error) {
+	_, is := fairway.Diff(before, after)
+	var found []fairway.Finding
+	for _, pointer := range slices.Sorted(maps.Keys(is)) {
+		if is[pointer] == fairway.Masked {
+			found = append(found, fairway.Finding{Pointer: pointer, Message: "the value seems to be a secret in clear",
+				Hint: "encrypt it (aws:kms:... or age:...); the server runs with --clear-secrets=refuse"})
+		}
+	}
+	if a.RefuseClearSecrets {
+		return nil, refuse(found)
+	}
+	pointers := make([]string, len(found))
+	for i, f := range found {
+		pointers[i] = f.Pointer
+	}
+	return pointers, nil
+}
+
+// warn records that secrets stand in clear.
+func (a *api) warn(ctx context.Context, id string, pointers []string) {
+	if len(pointers) == 0 {
+		return
+	}
+	after := map[string]any{}
+	for _, p := range pointers {
+		after[p] = fairway.Masked
+	}
+	if err := a.Store.Record(ctx, fairway.Change{Kind: fairway.KindCluster, ID: id, Event: fairway.ChangeWarned, After: after}); err != nil {
+		a.Log.Error("a warning could not be recorded", "cluster", id, "error", err)
+	}
+	a.Log.Warn("secrets in clear", "cluster", id, "items", pointers)
 }
 
 // within keeps the findings about the given fields.
@@ -134,7 +260,17 @@ func within(all []fairway.Finding, touched []string) (kept []fairway.Finding) {
 }
 
 func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Store.DeleteCluster(r.Context(), r.PathValue("cluster")); err != nil {
+	c, err := a.seenCluster(r)
+	if err != nil {
+		return err
+	}
+	if err := a.allowCluster(r.Context(), fairway.DeedDelete, c); err != nil {
+		return err
+	}
+	if err := matches(r, "cluster", c.ID, c.ETag); err != nil {
+		return err
+	}
+	if err := a.Store.DeleteCluster(r.Context(), c.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -146,14 +282,37 @@ func (a *api) putItem(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.SetConfigItem(r.Context(), r.PathValue("cluster"), key, value); err != nil {
+	stored, err := a.edit(r, fairway.DeedReport, func(c *fairway.Cluster) error {
+		if c.ConfigItems == nil {
+			c.ConfigItems = map[string]string{}
+		}
+		c.ConfigItems[key] = value
+		return tooLarge(c)
+	})
+	if err != nil {
 		return err
 	}
+	tagged(w, r, stored.ETag)
 	return answer(w, http.StatusOK, map[string]string{"value": value})
 }
 
+// tooLarge refuses a cluster that holds more than a registry stores.
+func tooLarge(c *fairway.Cluster) error {
+	if c.Size() <= fairway.MaxCluster {
+		return nil
+	}
+	return refuse(within(c.Validate(), []string{"config_items"}))
+}
+
 func (a *api) deleteItem(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Store.DeleteConfigItem(r.Context(), r.PathValue("cluster"), r.PathValue("key")); err != nil {
+	key := r.PathValue("key")
+	if _, err := a.edit(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
+		if _, ok := c.ConfigItems[key]; !ok {
+			return fairway.Errorf(fairway.CodeNotFound, "config item %q of cluster %s does not exist", key, c.ID)
+		}
+		delete(c.ConfigItems, key)
+		return nil
+	}); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

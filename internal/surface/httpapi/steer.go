@@ -22,10 +22,20 @@ func (a *api) steering(h huma.API) {
 		"A node has to pass all that is given; with nothing given every node of a node pool is replaced, by the same rules as in any update.", a.rotateCluster)
 }
 
+// steers is the input of an operation that steers what it names.
+type steers interface{ steered() string }
+
+func (b because) steered() string         { return b.Update }
+func (r resumption) steered() string      { return r.Update }
+func (r rotationRequest) steered() string { return r.Cluster }
+
 // post registers an operation that a person steers with.
-func post[I, O any](a *api, h huma.API, id, path, summary, description string, do func(ctx context.Context, in *I) (*O, error)) {
+func post[I steers, O any](a *api, h huma.API, id, path, summary, description string, do func(ctx context.Context, in *I) (*O, error)) {
 	operation(a, h, huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Description: description,
 		DefaultStatus: http.StatusOK, Errors: []int{http.StatusConflict}}, func(ctx context.Context, in *I) (*O, error) {
+		if err := a.allowSteer(ctx, (*in).steered()); err != nil {
+			return nil, err
+		}
 		if a.Steerer == nil {
 			return nil, fairway.Errorf(fairway.CodeUnavailable, "%s: this server only answers questions", id)
 		}
@@ -41,19 +51,51 @@ type because struct {
 	}
 }
 
-func (b *because) reason() string {
-	if b.Body == nil {
-		return ""
+// reason is that of the body, or else that of the header.
+func (b *because) reason(ctx context.Context) string {
+	if b.Body == nil || b.Body.Reason == "" {
+		return fairway.OriginOf(ctx).Reason
 	}
 	return b.Body.Reason
 }
 
 func (a *api) pauseUpdate(ctx context.Context, in *because) (*one[fairway.Update], error) {
-	return answerOf(a.Steerer.Pause(ctx, in.Update, callerOf(ctx), in.reason()))
+	if err := a.allowSteering(ctx, "update", in.Update); err != nil {
+		return nil, err
+	}
+	return answerOf(a.Steerer.Pause(ctx, in.Update, callerOf(ctx), in.reason(ctx)))
 }
 
 func (a *api) abortUpdate(ctx context.Context, in *because) (*one[fairway.Update], error) {
-	return answerOf(a.Steerer.Abort(ctx, in.Update, callerOf(ctx), in.reason()))
+	if err := a.allowSteering(ctx, "update", in.Update); err != nil {
+		return nil, err
+	}
+	return answerOf(a.Steerer.Abort(ctx, in.Update, callerOf(ctx), in.reason(ctx)))
+}
+
+// allowSteering decides whether the caller may steer what is named: an update, or
+// a cluster. What the caller may not read does not exist for it, and no name is
+// suggested to it.
+func (a *api) allowSteering(ctx context.Context, kind, name string) error {
+	clusterID := name
+	u, err := a.Store.Update(ctx, name)
+	if err == nil {
+		clusterID = u.ClusterID
+	} else if fairway.ErrorCode(err) != fairway.CodeNotFound {
+		return err
+	}
+	c, err := a.Store.FindCluster(ctx, clusterID)
+	switch {
+	case err == nil && !sees(ctx, fairway.PlaceOf(c)):
+		return hidden(kind, name)
+	case err == nil:
+		return a.allowCluster(ctx, fairway.DeedSteer, c)
+	case fairway.ErrorCode(err) != fairway.CodeNotFound:
+		return err
+	case !seesAll(ctx):
+		return hidden(kind, name)
+	}
+	return a.allow(ctx, fairway.DeedSteer, fairway.KindCluster, clusterID, fairway.Place{})
 }
 
 type resumption struct {
@@ -64,6 +106,9 @@ type resumption struct {
 }
 
 func (a *api) resumeUpdate(ctx context.Context, in *resumption) (*one[fairway.Update], error) {
+	if err := a.allowSteering(ctx, "update", in.Update); err != nil {
+		return nil, err
+	}
 	return answerOf(a.Steerer.Resume(ctx, in.Update, callerOf(ctx), in.Body != nil && in.Body.IgnoreBrakes))
 }
 
@@ -87,9 +132,15 @@ type rotationRequest struct {
 }
 
 func (a *api) rotateCluster(ctx context.Context, in *rotationRequest) (*one[fairway.RotationAnswer], error) {
-	r := fairway.RotationRequest{Cluster: in.Cluster, By: callerOf(ctx)}
+	if err := a.allowSteering(ctx, "cluster", in.Cluster); err != nil {
+		return nil, err
+	}
+	r := fairway.RotationRequest{Cluster: in.Cluster, By: callerOf(ctx), Reason: fairway.OriginOf(ctx).Reason}
 	if b := in.Body; b != nil {
-		r.Nodes, r.Pool, r.Reason, r.DryRun = b.Nodes, b.Pool, b.Reason, b.DryRun
+		r.Nodes, r.Pool, r.DryRun = b.Nodes, b.Pool, b.DryRun
+		if b.Reason != "" {
+			r.Reason = b.Reason
+		}
 		if b.OlderThan != "" {
 			age, err := time.ParseDuration(b.OlderThan)
 			if err != nil || age < 0 {

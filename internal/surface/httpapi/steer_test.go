@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/auth"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/engine/deliver"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
@@ -30,8 +31,7 @@ func newSteered(t *testing.T) *server {
 		Nodes: func(context.Context, string) ([]fairway.RotationNode, error) {
 			return []fairway.RotationNode{{Node: "node-a", Pool: "worker", CreatedAt: time.Now().Add(-time.Hour)}, {Node: "node-b", Pool: "worker", CreatedAt: time.Now()}}, nil
 		}})
-	s := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: d, Tokens: []httpapi.Token{
-		{Name: "ada", Role: httpapi.RoleOperator, Token: adminToken}, {Name: "viewer", Role: httpapi.RoleViewer, Token: viewerToken}}}))
+	s := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: d, Authenticator: auth.Static(auth.Token{Name: "ada", Role: fairway.RoleOperator, Secret: adminToken}, auth.Token{Name: "viewer", Role: fairway.RoleViewer, Secret: viewerToken})}))
 	t.Cleanup(s.Close)
 	out := &server{t, s.URL, store}
 	out.do("POST", "/kubernetes-clusters", one("kube-1", map[string]any{"lifecycle_status": "ready"}), 201)
@@ -163,5 +163,61 @@ func TestRotate(t *testing.T) {
 	}
 	if again := rotate(``); again.UpdateID != started.UpdateID || len(again.Nodes) != 2 {
 		t.Errorf("all nodes while it runs: %+v", again)
+	}
+}
+
+// grants lets everybody in with some grants.
+type grants []fairway.Grant
+
+func (g grants) Authenticate(context.Context, string) (fairway.Principal, error) {
+	return fairway.Principal{Name: "ada", Grants: g}, nil
+}
+
+// Whoever may steer only elsewhere is refused, and what may not be read does not exist.
+func TestSteerElsewhere(t *testing.T) {
+	t.Parallel()
+	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "fairway.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	if err := store.CreateCluster(t.Context(), &fairway.Cluster{ID: "id-1", Alias: "kube-1", LocalID: "kube-1", Channel: "dev"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreateUpdate(t.Context(), &fairway.Update{ID: "u1", ClusterID: "id-1", State: fairway.UpdateRunning}); err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(context.Context, string) error { return nil }
+	d := deliver.New(deliver.Options{Store: store, Update: nothing, Rollout: nothing, Log: slog.New(slog.DiscardHandler),
+		Nodes: func(context.Context, string) ([]fairway.RotationNode, error) { return nil, nil }})
+	beta := fairway.Grant{Role: fairway.RoleOperator, Channels: []string{"beta"}}
+	for _, c := range []struct {
+		name   string
+		grants grants
+		want   int
+	}{
+		{"operator of its channel", grants{{Role: fairway.RoleOperator, Channels: []string{"dev"}}}, 200},
+		{"operator of another channel who reads all", grants{beta, {Role: fairway.RoleViewer}}, 403},
+		{"operator of another channel", grants{beta}, 404},
+		{"agent", grants{{Role: fairway.RoleAgent}}, 403},
+	} {
+		h := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: d, Authenticator: c.grants}))
+		t.Cleanup(h.Close)
+		s := &server{t, h.URL, store}
+		for _, path := range []string{"updates/u1/pause", "updates/kube-1/resume", "clusters/kube-1/rotate"} {
+			a := s.as("any", "POST", "/api/v1/"+path, "")
+			if a.status != c.want {
+				t.Errorf("%s: %s: got %d, want %d: %s", c.name, path, a.status, c.want, a.body)
+			}
+			if c.want == 404 && strings.Contains(a.body, "did you mean") {
+				t.Errorf("%s: %s suggests a name: %s", c.name, path, a.body)
+			}
+		}
+		if a := s.as("any", "POST", "/api/v1/updates/kube-11/pause", ""); a.status == 200 || c.want == 404 && strings.Contains(a.body, "kube-1\"") {
+			t.Errorf("%s: a wrong name: %d %s", c.name, a.status, a.body)
+		}
+	}
+	if u, err := store.Update(t.Context(), "u1"); err != nil || u.Paused != "" {
+		t.Errorf("the update is %+v, error %v", u, err)
 	}
 }

@@ -59,7 +59,7 @@ func (a *api) watch(w http.ResponseWriter, r *http.Request) {
 			return // the client comes back and goes on where it was
 		}
 		for _, f := range frames {
-			if (len(kinds) == 0 || slices.Contains(kinds, f.kind)) && a.maySee(r, f.place) && !send(f.text) {
+			if (len(kinds) == 0 || slices.Contains(kinds, f.kind)) && sees(r.Context(), f.place) && !send(f.text) {
 				return
 			}
 		}
@@ -118,6 +118,3 @@ func (a *api) watchFrom(r *http.Request) (seq int64, kinds []string, err error) 
 	}
 	return seq, kinds, nil
 }
-
-// maySee reports whether the caller of a request may read what belongs there.
-func (a *api) maySee(r *http.Request, where fairway.Place) bool { return true }

@@ -3,8 +3,11 @@ package kubelet
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +17,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	listers "k8s.io/client-go/listers/core/v1"
 )
+
+// renewAtOnce is how many Leases are written at the same time: of many nodes one
+// slow answer must not make the others silent.
+const renewAtOnce = 8
 
 // leases renews the Lease of every Node that has a running kubelet.
 type leases struct {
@@ -49,21 +56,29 @@ func (l *leases) renewDue(ctx context.Context, now time.Time) {
 		return // listers of a cache do not fail
 	}
 	running := map[string]bool{}
+	due := map[string]*coordinationv1.Lease{}
+	var mu sync.Mutex // guards due
+	var group errgroup.Group
+	group.SetLimit(renewAtOnce)
 	for _, n := range nodes {
 		running[n.Name] = true
-		if lease := l.known[n.Name]; lease != nil && now.Sub(lease.Spec.RenewTime.Time) < LeaseDuration/4 {
+		lease := l.known[n.Name]
+		if lease != nil && now.Sub(lease.Spec.RenewTime.Time) < LeaseDuration/4 {
 			continue
 		}
-		lease, err := l.renew(ctx, n, now)
-		if err != nil {
-			if ctx.Err() == nil {
+		group.Go(func() error {
+			renewed, err := l.renew(ctx, n, lease, now)
+			if err != nil && ctx.Err() == nil {
 				l.log.Warn("renew lease of node", "node", n.Name, "error", err)
 			}
-			delete(l.known, n.Name)
-			continue
-		}
-		l.known[n.Name] = lease
+			mu.Lock()
+			defer mu.Unlock()
+			due[n.Name] = renewed // nil is read anew
+			return nil
+		})
 	}
+	_ = group.Wait() // reports none
+	maps.Copy(l.known, due)
 	for name := range l.known {
 		if !running[name] {
 			delete(l.known, name)
@@ -71,13 +86,18 @@ func (l *leases) renewDue(ctx context.Context, now time.Time) {
 	}
 }
 
-func (l *leases) renew(ctx context.Context, n *corev1.Node, now time.Time) (*coordinationv1.Lease, error) {
+// renew writes the Lease of a node, which was last written as lease; nil when
+// that is not known.
+func (l *leases) renew(ctx context.Context, n *corev1.Node, lease *coordinationv1.Lease, now time.Time) (*coordinationv1.Lease, error) {
 	api := l.client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	lease := l.known[n.Name]
 	if lease == nil {
 		found, err := api.Get(ctx, n.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return api.Create(ctx, newLease(n, now), metav1.CreateOptions{})
+			lease, err = api.Create(ctx, newLease(n, now), metav1.CreateOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return lease, nil
 		}
 		if err != nil {
 			return nil, err
@@ -86,7 +106,11 @@ func (l *leases) renew(ctx context.Context, n *corev1.Node, now time.Time) (*coo
 	}
 	next := lease.DeepCopy()
 	next.Spec = newLease(n, now).Spec
-	return api.Update(ctx, next, metav1.UpdateOptions{})
+	renewed, err := api.Update(ctx, next, metav1.UpdateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return renewed, nil
 }
 
 func newLease(n *corev1.Node, now time.Time) *coordinationv1.Lease {

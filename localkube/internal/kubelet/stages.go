@@ -27,8 +27,9 @@ func stages(s Settings) (map[internalversion.StageResourceRef][]*internalversion
 			// Both from the annotation: a jitter below the duration would win.
 			DurationFrom: jq(runFor), JitterDurationFrom: jq(runFor),
 		},
-		"pod-stop":   {DurationMilliseconds: ms(s.Termination), DurationFrom: jq(termination(s.Termination))},
-		"pod-delete": {DurationMilliseconds: ms(s.Termination), DurationFrom: jq(termination(s.Termination))},
+		"pod-recover": {DurationMilliseconds: ms(2 * time.Second)},
+		"pod-stop":    {DurationMilliseconds: ms(s.Termination), DurationFrom: jq(termination(s.Termination))},
+		"pod-delete":  {DurationMilliseconds: ms(s.Termination), DurationFrom: jq(termination(s.Termination))},
 	}
 	out := map[internalversion.StageResourceRef][]*internalversion.Stage{}
 	files, err := stageFiles.ReadDir("stages")

@@ -38,7 +38,7 @@ func changes(t *testing.T, s fairway.Store) {
 	alpha := "alpha"
 	got[*fairway.Cluster](t)(s.UpdateCluster(ctx, c.ID, fairway.ClusterUpdate{Channel: &alpha}))
 	got[*fairway.Cluster](t)(s.UpdateCluster(ctx, c.ID, fairway.ClusterUpdate{Channel: &alpha})) // changes nothing
-	must(t, s.SetConfigItem(ctx, c.ID, "db_password", "correct horse"))
+	must(t, setItem(ctx, s, c.ID, "db_password", "correct horse"))
 	must(t, s.PutAccount(ctx, fairway.InfrastructureAccount{ID: "local:demo", Owner: "team"}))
 	must(t, s.Record(ctx, fairway.Change{Kind: fairway.KindCluster, ID: c.ID, Event: fairway.ChangeDenied}))
 	gone := fairway.StatusDecommissioned
@@ -69,7 +69,7 @@ func versions(t *testing.T, s fairway.Store) {
 	created := got[*fairway.Cluster](t)(s.Cluster(t.Context(), c.ID))
 	status := fairway.ClusterStatus{CurrentVersion: "v2", Problems: []fairway.Problem{}}
 	reported := got[*fairway.Cluster](t)(s.UpdateCluster(t.Context(), c.ID, fairway.ClusterUpdate{Status: &status}))
-	must(t, s.SetConfigItem(t.Context(), c.ID, "key_one", "2"))
+	must(t, setItem(t.Context(), s, c.ID, "key_one", "2"))
 	gone := fairway.StatusDecommissioned
 	last := got[*fairway.Cluster](t)(s.UpdateCluster(t.Context(), c.ID, fairway.ClusterUpdate{LifecycleStatus: &gone}))
 	must(t, s.DeleteCluster(t.Context(), c.ID))
@@ -92,7 +92,7 @@ func changeFilters(t *testing.T, s fairway.Store) {
 	must(t, s.CreateCluster(t.Context(), cluster("a")))
 	must(t, s.CreateCluster(ops, cluster("b")))
 	must(t, s.PutAccount(t.Context(), fairway.InfrastructureAccount{ID: "x"}))
-	must(t, s.SetConfigItem(ops, cluster("a").ID, "k", "v"))
+	must(t, setItem(ops, s, cluster("a").ID, "k", "v"))
 	all := chained(t, s, 4)
 	for name, c := range map[string]struct {
 		filter fairway.ChangeFilter
@@ -156,7 +156,7 @@ func changesFollowed(t *testing.T, s fairway.Store) {
 	for i := range writers {
 		writing.Go(func() {
 			for n := range each {
-				if err := s.SetConfigItem(ctx, cluster(fmt.Sprint("c", i)).ID, "n", fmt.Sprint(n)); err != nil {
+				if err := setItem(ctx, s, cluster(fmt.Sprint("c", i)).ID, "n", fmt.Sprint(n)); err != nil {
 					t.Error(err)
 				}
 			}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -182,7 +183,7 @@ func clusterConcurrent(t *testing.T, s fairway.Store) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
-				if err := s.SetConfigItem(t.Context(), c.ID, fmt.Sprintf("item_%d_%d", w, i), "x"); err != nil {
+				if err := setItem(t.Context(), s, c.ID, fmt.Sprintf("item_%d_%d", w, i), "x"); err != nil {
 					t.Errorf("writer %d: %v", w, err)
 				}
 			}
@@ -194,29 +195,42 @@ func clusterConcurrent(t *testing.T, s fairway.Store) {
 	}
 }
 
-func clusterParts(t *testing.T, s fairway.Store) {
+func clusterChange(t *testing.T, s fairway.Store) {
 	c := cluster("one", func(c *fairway.Cluster) { c.ConfigItems, c.NodePools = nil, nil })
 	must(t, s.CreateCluster(t.Context(), c))
-	must(t, s.SetConfigItem(t.Context(), c.ID, "a_b", "1"))
-	must(t, s.SetConfigItem(t.Context(), c.ID, "a_b", ""))
-	must(t, s.SetConfigItem(t.Context(), c.ID, "c_d", "2"))
-	must(t, s.DeleteConfigItem(t.Context(), c.ID, "c_d"))
-	refuses(t, "delete an item again", s.DeleteConfigItem(t.Context(), c.ID, "c_d"), fairway.CodeNotFound)
-	refuses(t, "set an item of no cluster", s.SetConfigItem(t.Context(), "none", "a_b", ""), fairway.CodeNotFound)
-
-	pool := func(name string, size int64) fairway.NodePool {
-		return fairway.NodePool{Name: name, Profile: "p", InstanceTypes: []string{"t"}, DiscountStrategy: "none", MinSize: size, MaxSize: size}
-	}
-	for _, p := range []fairway.NodePool{pool("first", 1), pool("second", 2), pool("third", 3), pool("first", 4)} {
-		must(t, s.PutNodePool(t.Context(), c.ID, p))
-	}
-	must(t, s.DeleteNodePool(t.Context(), c.ID, "second"))
-	refuses(t, "delete a pool again", s.DeleteNodePool(t.Context(), c.ID, "second"), fairway.CodeNotFound)
-	refuses(t, "put a pool of no cluster", s.PutNodePool(t.Context(), "none", pool("x", 1)), fairway.CodeNotFound)
-
+	must(t, setItem(t.Context(), s, c.ID, "a_b", "1"))
+	must(t, setItem(t.Context(), s, c.ID, "a_b", ""))
+	refuses(t, "change no cluster", setItem(t.Context(), s, "none", "a_b", ""), fairway.CodeNotFound)
+	_, err := s.ChangeCluster(t.Context(), c.ID, func(c *fairway.Cluster) error {
+		c.Channel, c.ConfigItems["a_b"] = "other", "other"
+		return fairway.Errorf(fairway.CodeInvalid, "no")
+	})
+	refuses(t, "a change that is refused", err, fairway.CodeInvalid)
 	back := got[*fairway.Cluster](t)(s.Cluster(t.Context(), c.ID))
 	wants(t, "items", back.ConfigItems, map[string]string{"a_b": ""})
-	wants(t, "pools keep their order", back.NodePools, []fairway.NodePool{pool("first", 4), pool("third", 3)})
+	wants(t, "channel", back.Channel, c.Channel)
+
+	var seen []fairway.Cluster
+	must(t, s.EachCluster(t.Context(), fairway.ClusterFilter{Terse: true}, func(c *fairway.Cluster) error {
+		seen = append(seen, *c)
+		return nil
+	}))
+	back.ConfigItems, back.NodePools = nil, nil
+	wants(t, "one by one, without items and pools", seen, []fairway.Cluster{*back})
+	stop := fairway.Errorf(fairway.CodeConflict, "enough")
+	refuses(t, "a list that is ended", s.EachCluster(t.Context(), fairway.ClusterFilter{}, func(*fairway.Cluster) error { return stop }), fairway.CodeConflict)
+}
+
+// setItem sets one config item.
+func setItem(ctx context.Context, s fairway.Store, id, key, value string) error {
+	_, err := s.ChangeCluster(ctx, id, func(c *fairway.Cluster) error {
+		if c.ConfigItems == nil {
+			c.ConfigItems = map[string]string{}
+		}
+		c.ConfigItems[key] = value
+		return nil
+	})
+	return err
 }
 
 func accounts(t *testing.T, s fairway.Store) {
@@ -230,7 +244,7 @@ func accounts(t *testing.T, s fairway.Store) {
 	must(t, s.CreateCluster(t.Context(), cluster("joined", func(c *fairway.Cluster) { c.Owner, c.AccountName = "", "" })))
 	must(t, s.CreateCluster(t.Context(), cluster("own")))
 	// A write must not make the account's words the cluster's own.
-	must(t, s.SetConfigItem(t.Context(), cluster("joined").ID, "a_b", "1"))
+	must(t, setItem(t.Context(), s, cluster("joined").ID, "a_b", "1"))
 	a.Owner = "team-c"
 	must(t, s.PutAccount(t.Context(), a))
 	joined := got[*fairway.Cluster](t)(s.FindCluster(t.Context(), "joined"))

@@ -29,7 +29,7 @@ func Exercise(t *testing.T, open func(t *testing.T) fairway.Store) {
 		{"cluster: an update forgets origins of what it gives", clusterOrigin},
 		{"cluster: only decommissioned ones are deleted", clusterDelete},
 		{"cluster: concurrent writers lose nothing", clusterConcurrent},
-		{"config items and node pools", clusterParts},
+		{"cluster: a change is one step", clusterChange},
 		{"accounts give clusters their owner", accounts},
 		{"update: what is created comes back", updateRoundTrip},
 		{"update: one per cluster is not over", updateOneActive},

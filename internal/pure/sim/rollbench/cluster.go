@@ -14,6 +14,7 @@ type node struct {
 	fairway.Node
 	inst    *instance
 	pods    []*pod
+	mixed   bool            // pods are not in order
 	volumes map[string]bool // attached or being detached, by pod name
 }
 
@@ -129,7 +130,7 @@ func (w *world) counts(a *app, by int, allowed bool) {
 func (w *world) bind(p *pod, n *node) {
 	w.pending = slices.DeleteFunc(w.pending, func(o *pod) bool { return o == p })
 	p.node, p.api().Node = n, n.Name
-	n.pods = append(n.pods, p)
+	n.pods, n.mixed = append(n.pods, p), true
 	starts := seconds(w.PodStartS)
 	if p.volume {
 		starts += max(0, p.freeAt.Sub(w.now)) + seconds(w.VolAttachS)

@@ -1,6 +1,8 @@
 package rollbench
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -115,7 +117,7 @@ func (w *world) snapshot(h roll.History) roll.Snapshot {
 		settings.Forcing = roll.Forcing{Enabled: true, GracePeriod: 6 * time.Hour, MinPodLifetime: 72 * time.Hour,
 			MinHealthySiblingLifetime: time.Hour, MinUnhealthySiblingLifetime: 6 * time.Hour, Interval: 5 * time.Minute}
 	}
-	s := roll.Snapshot{Pods: w.pods, Budgets: w.budgets, History: h, Pools: []roll.Pool{{Group: w.group.Group, Settings: settings}},
+	s := roll.Snapshot{Pods: w.shown(), Budgets: w.budgets, History: h, Pools: []roll.Pool{{Group: w.group.Group, Settings: settings}},
 		Nodes: make([]fairway.Node, 0, len(w.nodes)), Instances: make([]fairway.Instance, 0, len(w.instances))}
 	for _, n := range w.nodes {
 		s.Nodes = append(s.Nodes, n.Node)
@@ -124,4 +126,23 @@ func (w *world) snapshot(h roll.History) roll.Snapshot {
 		s.Instances = append(s.Instances, i.Instance)
 	}
 	return s
+}
+
+// shown are the pods node by node and by name, the order in which a decision
+// takes the least time. The list is good until the next one is made.
+func (w *world) shown() []fairway.Pod {
+	w.list = w.list[:0]
+	for _, n := range w.nodes {
+		if n.mixed {
+			slices.SortFunc(n.pods, func(a, b *pod) int { return cmp.Compare(a.api().Name, b.api().Name) })
+			n.mixed = false
+		}
+		for _, p := range n.pods {
+			w.list = append(w.list, *p.api())
+		}
+	}
+	for _, p := range w.pending {
+		w.list = append(w.list, *p.api())
+	}
+	return w.list
 }

@@ -33,6 +33,7 @@ type world struct {
 	byName    map[string]*node
 	pods      []fairway.Pod // as the API server shows them, in no order
 	states    []*pod        // of the same index
+	list      []fairway.Pod // see shown
 	byUID     map[string]*pod
 	pending   []*pod // without a node, first come first served
 	apps      []*app

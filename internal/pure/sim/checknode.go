@@ -1,0 +1,173 @@
+package sim
+
+import "time"
+
+// capacity of a pool as the roll leaves it: nodes that are not ready or cordoned
+// for other reasons count, and so does what something else has only just taken.
+type capacity struct {
+	nodes       int
+	cpu, memory int64
+}
+
+func (c *checker) capacity(g *group, but *node) capacity {
+	var have capacity
+	for _, i := range g.members {
+		n := i.node
+		if n == nil || n == but || n.leaving() || !n.Ready && !n.faulty || n.Unschedulable && (!n.foreign || n.drained >= 0) {
+			continue
+		}
+		if !n.old() && !c.world.counts(n) {
+			continue
+		}
+		have.nodes++
+		have.cpu += n.CPU
+		have.memory += n.Memory
+	}
+	return have
+}
+
+// full reports whether the cloud has no room for another instance of the group.
+func (c *checker) full(g *group) bool {
+	most := g.base + c.surge(g) + c.world.Zones - 1
+	if !g.spec.Settings.RaiseMax {
+		most = min(most, g.spec.Max)
+	}
+	return g.Desired >= most || g.attached < g.Desired
+}
+
+// cordons is checked when a node is about to be cordoned.
+func (c *checker) cordons(n *node) {
+	w, g := c.world, n.inst.of
+	if n.leaving() {
+		return // on its way out already
+	}
+	have := c.capacity(g, n)
+	least := g.base
+	if c.full(g) {
+		least -= c.short(g)
+	}
+	if g.lost > 0 && w.now-g.lost < c.settles() || !n.Ready && !n.faulty {
+		least--
+	}
+	if have.nodes < least {
+		w.breaks(Floor, "cordoning %s leaves %d ready nodes in pool %s, %d before the roll", n.Name, have.nodes, g.Pool, g.base)
+	}
+	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) {
+		w.breaks(Zones, "%s in %s is cordoned with volumes and no ready new node with room there", n.Name, n.Zone)
+	}
+	if g.spec.Settings.OneAtATime {
+		for _, o := range w.nodes {
+			if o != n && o.inst.of.spec.Settings.OneAtATime && o.drained >= 0 {
+				w.breaks(Order, "%s of the control plane is cordoned while %s drains", n.Name, o.Name)
+			}
+		}
+	}
+	if at := w.PauseAt; at > 0 && w.paused() != "" && w.now > at+c.settles() {
+		w.breaks(Pauses, "%s is cordoned while the roll is paused", n.Name)
+	}
+	if w.AbortAt > 0 && w.now > w.AbortAt+c.settles() && n.old() {
+		w.breaks(Pauses, "%s is cordoned after the roll was aborted", n.Name)
+	}
+}
+
+func (c *checker) zonal(n *node) bool {
+	for _, p := range n.pods {
+		if p.volume != nil && !p.Finished {
+			return true
+		}
+	}
+	return len(n.volumes) > 0
+}
+
+// replacement reports whether a new node with a free place is ready in the zone.
+func (c *checker) replacement(n *node) bool {
+	w := c.world
+	for _, i := range n.inst.of.members {
+		if o := i.node; o != nil && o != n && !o.leaving() && o.Zone == n.Zone && (o.Ready || o.faulty) && !o.Unschedulable && !o.old() && len(o.pods) < w.Slots {
+			return true
+		}
+	}
+	return false
+}
+
+// excludes is checked when load balancers are about to be told to forget a
+// node: while another leaves, half of every application must stay.
+func (c *checker) excludes(n *node) {
+	w := c.world
+	others, before := false, false
+	for _, o := range w.nodes {
+		if o != n && o.drained >= 0 && !o.leaving() && !o.empty() {
+			others = true
+			before = before || w.now-o.drained > actsWithin
+		}
+	}
+	if !others || n.leaving() || n.inst.of.spec.Settings.Deregistration == 0 {
+		return
+	}
+	for _, wl := range w.workloads {
+		if wl.Kind != "ReplicaSet" && wl.Kind != "StatefulSet" {
+			continue
+		}
+		in, here, all := 0, 0, 0
+		for _, p := range wl.pods {
+			if p.Finished {
+				continue
+			}
+			all++
+			if p.on == nil || p.Deleting || p.on.excluded && p.on != n || p.broken || !p.started {
+				continue
+			}
+			if !p.Ready && !p.on.faulty {
+				continue
+			}
+			in++
+			if p.on == n {
+				here++
+			}
+		}
+		if here > 0 && here < all && 2*(in-here) < all {
+			if decision := w.result.Decisions; !before && c.first != decision {
+				c.first = decision // one node can always go; in which order these two do is chance
+				return
+			}
+			w.breaks(Halves, "%d of %d pods of %s stay behind load balancers without %s", in-here, all, wl.Name, n.Name)
+		}
+	}
+}
+
+// empty reports whether the node has nothing left to lose.
+func (n *node) empty() bool { return len(n.volumes) == 0 && (len(n.pods) == 0 || n.pods[0].stays()) }
+
+// terminates is checked when an instance is about to end.
+func (c *checker) terminates(inst *instance, decrement bool) {
+	w, g := c.world, inst.of
+	if decrement && g.Desired <= g.base {
+		w.breaks(Limits, "group %s shrinks below its size from before the roll", inst.Pool)
+	}
+	n := inst.node
+	if n == nil || inst.bad != sound {
+		return
+	}
+	if len(n.volumes) > 0 && !c.dead(n) {
+		w.breaks(Ends, "instance of %s ends with volumes attached", n.Name)
+	}
+	for _, p := range n.pods {
+		if !p.stays() && !(p.Deleting && c.dead(n)) {
+			w.breaks(Ends, "instance of %s ends with pod %s on it", n.Name, p.Name)
+		}
+	}
+	if !n.Unschedulable && n.Ready && !w.ClockJumps && w.time().Sub(n.ReadySince) > c.settles() {
+		w.breaks(Ends, "instance of %s ends without a drain", n.Name)
+	}
+	if n.proven && !n.old() && !n.original && n.Ready && g.Desired <= g.base {
+		w.breaks(Truce, "new node %s is ended by the roll", n.Name)
+	}
+}
+
+// dead reports whether the node has been away for so long that its pods cannot
+// be waited for.
+func (c *checker) dead(n *node) bool {
+	return !n.Ready && w0(c.world, n) >= n.inst.of.spec.Settings.NodeReadyTimeout-slack
+}
+
+func w0(w *world, n *node) time.Duration { return w.time().Sub(n.ReadySince) }

@@ -1,0 +1,127 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/roll"
+)
+
+// evicts is checked when the API server accepts an eviction.
+func (c *checker) evicts(p *pod) {
+	w, n := c.world, p.on
+	if p.ours {
+		w.breaks(Pods, "pod %s is evicted twice", p.Name)
+	}
+	switch {
+	case p.stays():
+		w.breaks(Pods, "pod %s (%s) must not be evicted", p.Name, p.of.Kind)
+	case !n.Unschedulable:
+		w.breaks(Pods, "pod %s is evicted from %s, which is not cordoned", p.Name, n.Name)
+	case !w.ClockJumps && p.of.Kind != "Job" && w.now-n.told < n.inst.of.spec.Settings.Deregistration-slack:
+		w.breaks(Balancers, "pod %s is evicted %s after load balancers were told", p.Name, w.now-n.told)
+	}
+	if p.Critical {
+		for _, o := range n.pods {
+			if !o.Critical && !o.Deleting && !o.stays() {
+				w.breaks(Order, "critical pod %s goes before %s", p.Name, o.Name)
+			}
+		}
+	}
+	if w.paused() != "" && w.now > w.PauseAt+c.settles() {
+		w.breaks(Pauses, "pod %s is evicted while the roll is paused", p.Name)
+	}
+	c.member(p)
+}
+
+// member is checked when a member of a data service goes because of the roll.
+func (c *checker) member(p *pod) {
+	if p.of.Kind != "StatefulSet" {
+		return
+	}
+	up := 0
+	for _, o := range p.of.pods {
+		if o != p && !o.Deleting && (o.Ready || o.on != nil && o.on.faulty) {
+			up++
+		}
+	}
+	if up < p.of.Replicas-1-p.of.NeverReady {
+		c.world.breaks(Services, "%s of %s goes while %d of the others are up, of %d", p.Name, p.of.Name, up, p.of.Replicas-1)
+	}
+}
+
+// refuses is checked when the API server refuses an eviction.
+func (c *checker) refuses(m *manager, p fairway.Pod, key string) {
+	w := c.world
+	if m.refused == nil {
+		m.refused = map[string]time.Duration{}
+	}
+	n := w.node(p.Node)
+	if n == nil {
+		return
+	}
+	interval := n.inst.of.spec.Settings.RetryRefused
+	if at, ok := m.refused[key]; ok && !strings.HasPrefix(key, "pod ") && !w.ClockJumps && w.now-at < interval-2*slack && w.now-at > slack {
+		w.breaks(Budgets, "budget %s is asked again %s after it refused", key, w.now-at)
+	}
+	m.refused[key] = w.now
+}
+
+// forces is checked when a pod is about to be deleted by force.
+func (c *checker) forces(p *pod, a roll.Action) {
+	w, n := c.world, p.on
+	f := n.inst.of.spec.Settings.Forcing
+	if c.forced == nil {
+		c.forced = map[*node]time.Duration{}
+	}
+	last, again := c.forced[n]
+	c.forced[n] = w.now
+	switch {
+	case !f.Enabled:
+		w.breaks(Forced, "pod %s is deleted by force, which nobody allowed", p.Name)
+	case p.stays():
+		w.breaks(Forced, "pod %s (%s) must not be deleted", p.Name, p.of.Kind)
+	case a.Rule == "" || a.Budget == "":
+		w.breaks(Forced, "pod %s is deleted by force, and the record says no rule or budget", p.Name)
+	case w.ClockJumps:
+	case n.drained < 0 || w.now-n.drained < f.GracePeriod-time.Second:
+		w.breaks(Forced, "pod %s is deleted by force %s after the drain of %s began", p.Name, w.now-n.drained, n.Name)
+	case again && w.now-last < f.Interval-time.Second:
+		w.breaks(Forced, "pods of %s are deleted by force %s after each other", n.Name, w.now-last)
+	case w.time().Sub(p.CreatedAt) < f.MinPodLifetime-time.Second:
+		w.breaks(Forced, "pod %s is deleted by force when %s old", p.Name, w.time().Sub(p.CreatedAt))
+	}
+	c.siblings(p, f)
+	c.member(p)
+}
+
+// siblings is checked of the other pods under the budgets of a forced one.
+func (c *checker) siblings(p *pod, f roll.Forcing) {
+	w := c.world
+	for _, b := range p.of.budgets {
+		if !b.covers(p) {
+			continue
+		}
+		for _, o := range p.of.pods {
+			least := f.MinUnhealthySiblingLifetime
+			if o.Ready {
+				least = f.MinHealthySiblingLifetime
+			}
+			if o != p && b.covers(o) && !o.Finished && !w.ClockJumps && w.time().Sub(o.CreatedAt) < least-c.settles()-2*time.Second {
+				w.breaks(Forced, "pod %s is deleted by force while its sibling %s is %s old", p.Name, o.Name, w.time().Sub(o.CreatedAt))
+			}
+		}
+	}
+}
+
+// leads is checked when a leader has moved.
+func (c *checker) leads(wl *workload, before, after *pod) {
+	w := c.world
+	ours := before.ours || before.leads() && w.unwanted(before)
+	if !ours {
+		return
+	}
+	wl.moves++
+	w.result.LeaderMoves = max(w.result.LeaderMoves, wl.moves)
+}

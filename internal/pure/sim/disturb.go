@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/roll"
+)
+
+// disturb plans what happens by itself.
+func (w *world) disturb() {
+	if slices.ContainsFunc(w.Workloads, func(wl Workload) bool { return wl.Leader }) {
+		w.every(operateEvery, w.operate)
+	}
+	w.every(w.FlapEvery, w.flap)
+	w.every(w.FailEvery, w.fail)
+	w.every(w.KillEvery, w.kill)
+	w.every(w.DoubleEvery, w.double)
+	w.every(w.AutoscaleEvery, w.autoscale)
+	w.every(w.SpotEvery, w.takeBack)
+	w.every(w.PartitionEvery, func() { w.cut = w.now + w.upTo(20*time.Second) })
+	if w.MassUnready > 0 {
+		w.after(w.MassUnready, w.massUnready)
+	}
+	if w.ClockJumps {
+		w.every(2*time.Minute, w.jump)
+	}
+}
+
+// quietAfter is when nodes cease to flap and fail, so that a run ends.
+const quietAfter = 20 * time.Minute
+
+// any returns a random node.
+func (w *world) any() *node {
+	if len(w.nodes) == 0 || w.now > quietAfter {
+		return nil
+	}
+	return w.nodes[w.rand.IntN(len(w.nodes))]
+}
+
+// flap makes a node not ready for a while.
+func (w *world) flap() {
+	if n := w.any(); n != nil && n.Ready && !n.leaving() {
+		w.setReady(n, false)
+		w.after(w.upTo(30*time.Second), func() { w.setReady(n, true) })
+	}
+}
+
+func (w *world) massUnready() {
+	for i, n := range slices.Clone(w.nodes) {
+		if n.Ready && i%2 == 0 && !n.leaving() {
+			w.setReady(n, false)
+			w.after(50*time.Second, func() { w.setReady(n, true) })
+		}
+	}
+}
+
+// failedFor is how long a node that failed is not ready until the cloud
+// replaces its instance.
+const failedFor = 40 * time.Second
+
+// fail ends a node for good: it is not ready, and after a while the cloud
+// replaces its instance.
+func (w *world) fail() {
+	if n := w.any(); n != nil && n.Ready && !n.leaving() {
+		w.setReady(n, false)
+		w.after(w.about(failedFor), func() { w.lose(n.inst, false) })
+	}
+}
+
+// takeBack ends an instance of a spot pool; the cloud launches another.
+func (w *world) takeBack() {
+	if n := w.any(); n != nil && n.inst.Spot && !n.leaving() {
+		w.lose(n.inst, false)
+	}
+}
+
+// startProbe makes the pod that shows that a node works.
+func (w *world) startProbe(name string) {
+	n := w.node(name)
+	if n == nil || n.probe != nil {
+		return
+	}
+	p := w.newPod(&workload{Workload: &Workload{Name: "probe", Kind: "Probe", MinAvailable: -1}}, "probe-"+n.Name)
+	p.OwnerKind, p.OwnerName, p.Probe = "", "", true
+	p.Labels = map[string]string{fairway.LabelProbe: n.Name}
+	n.add(p)
+	n.probe = p
+	w.after(w.about(w.PodStart), func() {
+		if !p.gone && n.Ready && n.agents {
+			p.Ready = true
+			w.proves(n)
+		}
+	})
+}
+
+// force deletes a pod without asking its budgets.
+func (w *world) force(a roll.Action) {
+	p := w.pod(a.Node, a.Pod.UID)
+	if p == nil || p.Deleting {
+		return
+	}
+	w.checker.forces(p, a)
+	w.result.Forced++
+	w.deletePod(p, true)
+}
