@@ -13,7 +13,7 @@ LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube '(' -name '*.go' 
 LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
 
-.PHONY: help demo test check bench bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs
+.PHONY: help sim demo test check bench bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench-real: needs localkube ## rolls on real control planes, 40 minutes: 300 nod
 
 roll-picture: needs localkube ## draw docs/roll.svg from a roll on a real control plane
 	FAIRWAY_ROLL_PICTURE=$(CURDIR)/docs/roll.svg $(GO) test -run '^$$' -bench RollPicture -benchtime 1x -timeout 30m ./internal/app
+
+sim: build ## play random worlds in which everything goes wrong (SEEDS=100000)
+	@bin/fairway sim seeds --seeds $(or $(SEEDS),20000)
 
 bench-roll: build ## print how long rolls take in a defined world, beside other systems
 	@bin/fairway sim roll --compare

@@ -50,6 +50,11 @@ const (
 	ChangeDenied ChangeEvent = "denied"
 	// ChangeWarned changed nothing: what was written deserves a look.
 	ChangeWarned ChangeEvent = "warned"
+	// ChangeAsked, ChangeApproved and ChangeWithdrawn are about the end of a
+	// protected cluster, which is not changed by them yet.
+	ChangeAsked     ChangeEvent = "decommission-asked"
+	ChangeApproved  ChangeEvent = "decommission-approved"
+	ChangeWithdrawn ChangeEvent = "decommission-withdrawn"
 )
 
 // The kinds of objects that changes are recorded of.

@@ -72,6 +72,15 @@ func (c *Cluster) Clone() *Cluster {
 	return &out
 }
 
+// RestoreTo gives another cluster everything of c that people decide: all but
+// id, status, lifecycle_status and creation time.
+func (c *Cluster) RestoreTo(to *Cluster) {
+	kept := *to
+	*to = *c
+	to.ID, to.Status, to.LifecycleStatus, to.CreatedAt, to.ETag = kept.ID, kept.Status, kept.LifecycleStatus, kept.CreatedAt, kept.ETag
+	to.Origin = nil
+}
+
 // NodePool is a set of equal nodes of a cluster (contract 1.2).
 type NodePool struct {
 	Name             string            `json:"name"`

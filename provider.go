@@ -43,8 +43,9 @@ const (
 	EvictRefused EvictResult = "refused"
 )
 
-// Workloads is what runs in a cluster as far as rolling nodes is concerned,
-// read afresh from the API server.
+// Workloads is what runs in a cluster as far as rolling nodes is concerned. It
+// shows every write to nodes and pods that the same Kubernetes made before. The
+// maps and slices inside its elements may be shared: do not change them.
 type Workloads struct {
 	Nodes   []Node
 	Pods    []Pod

@@ -96,6 +96,16 @@ type Registry interface {
 	ChangeCluster(ctx context.Context, id string, change func(c *Cluster) error) (*Cluster, error)
 	// DeleteCluster refuses with CodeInvalid what is not decommissioned.
 	DeleteCluster(ctx context.Context, id string) error
+	// RequestDecommission remembers the wish to end a cluster; CodeConflict when
+	// there is one already.
+	RequestDecommission(ctx context.Context, d Decommission) error
+	// ApproveDecommission records the word of a second person (Decommission.Approve).
+	ApproveDecommission(ctx context.Context, clusterID string, who Principal, now time.Time) (*Decommission, error)
+	// EndDecommission forgets the wish: it is withdrawn, or carried out (done).
+	// CodeNotFound when there is none.
+	EndDecommission(ctx context.Context, clusterID string, done bool) error
+	// Decommissions returns all wishes by cluster id.
+	Decommissions(ctx context.Context) ([]Decommission, error)
 	Accounts(ctx context.Context) ([]InfrastructureAccount, error)
 	PutAccount(ctx context.Context, a InfrastructureAccount) error
 	// ChangeAccount lets the function change an account, or fill a new one, and
@@ -170,6 +180,12 @@ type Store interface {
 	Registry
 	Journal
 	Audit
+	// BeginAnswer takes a key for a request: nil when the caller is the first and
+	// must work on it, else what is kept under the key. Keys are forgotten after
+	// a day.
+	BeginAnswer(ctx context.Context, a KeptAnswer) (*KeptAnswer, error)
+	// KeepAnswer keeps the answer under its key; status 0 gives the key up.
+	KeepAnswer(ctx context.Context, a KeptAnswer) error
 	// Instance returns a random id that was made with the store; it names this
 	// installation in leases, also after a restart.
 	Instance(ctx context.Context) (string, error)

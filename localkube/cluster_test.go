@@ -37,6 +37,7 @@ func TestCluster(t *testing.T) {
 		{"version and anonymous access", testFrontDoor},
 		{"nodes are Ready in three zones", testNodes},
 		{"eviction respects the budget", testEviction},
+		{"pods recover from a silent node", testSilence},
 		{"a zonal volume follows its pod", testVolume},
 		{"jobs complete, never-ready pods do not become ready", testAnnotations},
 		{"pods end after their termination time", testTermination},
@@ -200,6 +201,23 @@ func testEviction(t *testing.T, w *world) {
 		t.Errorf("second eviction: %v, want 429", err)
 	}
 	readyPods(t, w, "web", 6)
+}
+
+// testSilence calls a pod not ready as the node controller does when a node is
+// silent: the pod is ready again soon.
+func testSilence(t *testing.T, w *world) {
+	pod := readyPods(t, w, "web", 6)[0]
+	patch := []byte(`{"status":{"conditions":[{"type":"Ready","status":"False"}]}}`)
+	if _, err := w.kube.CoreV1().Pods("default").Patch(t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "the pod to be ready again", func() error {
+		live, err := w.kube.CoreV1().Pods("default").Get(t.Context(), pod.Name, metav1.GetOptions{})
+		if err == nil && (!podReady(*live) || live.UID != pod.UID) {
+			err = fmt.Errorf("conditions: %v", live.Status.Conditions)
+		}
+		return err
+	})
 }
 
 func testVolume(t *testing.T, w *world) {

@@ -27,6 +27,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/adapter/local"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/engine/deliver"
+	"github.com/fairwayhq/fairway/internal/engine/registry"
 	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/engine/work"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
@@ -173,8 +174,12 @@ func (a *App) open(ctx context.Context) error {
 		work.ClusterUpdate:  a.updater.Run,
 		work.RolloutAdvance: a.deliverer.Advance,
 		work.ChannelRefresh: func(ctx context.Context, _ string) (time.Duration, error) {
+			begun, ended := registry.BeginDecommissions(ctx, a.store, a.Now())
+			for _, id := range begun {
+				a.Log.Info("the end of a protected cluster begins", "cluster", id)
+			}
 			again, err := a.deliverer.Refresh(ctx)
-			return again, errors.Join(err, a.sweepAll(ctx)) // clusters come and go
+			return again, errors.Join(ended, err, a.sweepAll(ctx)) // clusters come and go
 		},
 		work.MarksSweep: a.sweep,
 	}})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/fairwayhq/fairway/internal/app/demo"
+	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
 )
 
@@ -57,6 +58,9 @@ func functions(stdin io.Reader, stdout, stderr io.Writer) cli.Functions {
 		Eval: func(ctx context.Context, o cli.EvalOptions) (string, error) { return evalTemplate(ctx, o, stderr) },
 		PDBController: func(ctx context.Context, o cli.PDBControllerOptions) error {
 			return keepBudgets(ctx, o, stderr)
+		},
+		Lint: func(ctx context.Context, o cli.LintOptions) ([]render.LintFinding, error) {
+			return lint(ctx, o, stderr)
 		},
 		Version: cli.VersionInfo{Version: version, Go: runtime.Version(), Kubernetes: kubernetesVersion},
 		Stdin:   stdin, Stdout: stdout, Stderr: stderr,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,43 @@ func evalTemplate(ctx context.Context, o cli.EvalOptions, stderr io.Writer) (str
 	}
 	defer s.close()
 	return render.Eval(ctx, render.EvalInput{Input: s.input, Name: o.Name, Text: o.Text, Pool: o.Pool, Reveal: o.RevealSecrets})
+}
+
+// lint is `fairway config lint`.
+func lint(ctx context.Context, o cli.LintOptions, stderr io.Writer) ([]render.LintFinding, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, renderTime, fmt.Errorf("it took longer than %s", renderTime))
+	defer cancel()
+	s := &subject{}
+	defer s.close()
+	sources, err := s.open(ctx, o.SubjectOptions)
+	if err != nil {
+		return nil, err
+	}
+	var items []string
+	if o.RegistryFile != "" {
+		clusters, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clusters {
+			items = slices.AppendSeq(items, maps.Keys(c.ConfigItems))
+			for _, p := range c.NodePools {
+				items = slices.AppendSeq(items, maps.Keys(p.ConfigItems))
+			}
+		}
+	}
+	for _, source := range sources {
+		revision, err := source.Resolve(ctx, o.Channel)
+		if err != nil {
+			return nil, err
+		}
+		files, err := source.Open(ctx, revision)
+		if err != nil {
+			return nil, err
+		}
+		s.input.Sources = append(s.input.Sources, render.Source{Name: source.Name(), FS: files})
+	}
+	return render.Lint(ctx, s.input.Sources, items)
 }
 
 // subject is a cluster with everything that rendering it depends on.

@@ -73,21 +73,21 @@ func (f *fleet) record(began time.Time) (stop func() []standing) {
 	return sync.OnceValue(func() []standing { close(quit); <-ended; return all })
 }
 
-// BenchmarkRollPicture rolls 30 nodes, three at a time, and draws what it saw
+// BenchmarkRollPicture rolls 20 nodes, five at a time, and draws what it saw
 // into the file that FAIRWAY_ROLL_PICTURE names.
 func BenchmarkRollPicture(b *testing.B) {
 	path := os.Getenv("FAIRWAY_ROLL_PICTURE")
 	if path == "" {
 		b.Skip("FAIRWAY_ROLL_PICTURE names no file to draw into")
 	}
-	const nodes, surge = 30, 3
+	const nodes, surge = 20, 5
 	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes,
-		times: "boot: {base: 6s, spread: 2s}\nin_service_delay: 0s\nshutdown: 1s\npod: {start_min: 1s, start_max: 2s, termination: 3s}\n",
-		items: map[string]string{"roll_surge": fmt.Sprint(surge), "roll_min_ready": "2s", "roll_deregistration": "4s", "roll_blocked_after": "5m"}})
+		times: "boot: {base: 8s, spread: 2s}\nin_service_delay: 0s\nshutdown: 1s\npod: {start_min: 1s, start_max: 2s, termination: 4s}\n",
+		items: map[string]string{"roll_surge": fmt.Sprint(surge), "roll_min_ready": "3s", "roll_deregistration": "6s", "roll_blocked_after": "5m"}})
 	p := f.startProcess()
 	f.awaitProvisioned()
-	f.apply("dev-1", spreadApp("web", nodes, `"10%"`)...)
-	f.apply("dev-1", plainApp("api", 2*nodes, `"10%"`)...)
+	f.apply("dev-1", spreadApp("web", nodes, `"25%"`)...)
+	f.apply("dev-1", plainApp("api", 2*nodes, `"25%"`)...)
 	f.awaitHealthy("dev-1", deploymentRef("web"))
 	f.awaitHealthy("dev-1", deploymentRef("api"))
 	for b.Loop() {
@@ -95,7 +95,7 @@ func BenchmarkRollPicture(b *testing.B) {
 		stop := f.record(began)
 		r := f.rollWorkers(p.pid(), 15*time.Minute)
 		seen := stop()
-		if err := os.WriteFile(path, []byte(drawRoll(seen, nodes)), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(drawRoll(seen, nodes, surge)), 0o644); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(leastTaking(seen))/nodes, "min-schedulable")
@@ -107,7 +107,7 @@ func BenchmarkRollPicture(b *testing.B) {
 // drawRoll draws machines over time by state as an SVG that follows the
 // reader's light or dark scheme. The lower two layers take new pods; together
 // they must never be lower than the dashed line.
-func drawRoll(all []standing, nodes int) string {
+func drawRoll(all []standing, nodes, surge int) string {
 	const width, height, left, right, top, bottom = 880, 400, 52, 20, 84, 46
 	begin, end := 0, len(all)-1
 	for begin < end && all[begin+1].booting == 0 && all[begin+1].fresh == 0 {
@@ -129,7 +129,7 @@ func drawRoll(all []standing, nodes int) string {
 	for _, s := range all {
 		most = max(most, s.fresh+s.old+s.draining+s.booting)
 	}
-	most += 2
+	most++
 	x := func(at time.Duration) float64 {
 		return left + float64(at)/float64(total)*(width-left-right)
 	}
@@ -154,7 +154,7 @@ func drawRoll(all []standing, nodes int) string {
   }
 </style>`)
 	seconds := int(all[len(all)-1].at.Seconds() - margin.Seconds())
-	say(`<text class="head" x="%d" y="24">%d nodes replaced in %d s, three at a time, and never fewer than %d that take pods</text>`, left, nodes, seconds, leastTaking(all))
+	say(`<text class="head" x="%d" y="24">%d nodes replaced in %d s, %d at a time, and never fewer than %d that take pods</text>`, left, nodes, seconds, surge, leastTaking(all))
 	keyX := float64(left)
 	for _, key := range []struct{ class, name string }{
 		{"fresh", "new, ready"}, {"old", "old, serving"}, {"draining", "old, draining"}, {"booting", "new, booting"},
@@ -163,10 +163,10 @@ func drawRoll(all []standing, nodes int) string {
 		keyX += 46 + 7.2*float64(len(key.name))
 	}
 	say(`<path class="line" d="M%.0f 49h26"/><text x="%.0f" y="54">size before the roll</text>`, keyX, keyX+32)
-	for n := 0; n <= most; n += 10 {
+	for n := 0; n <= most; n += 5 {
 		say(`<path class="grid" d="M%d %.1fH%d"/><text class="faint" x="%d" y="%.1f" text-anchor="end">%d</text>`, left, y(n), width-right, left-8, y(n)+4.5, n)
 	}
-	step := 30 * time.Second
+	step := 10 * time.Second
 	for total/step > 12 {
 		step *= 2
 	}

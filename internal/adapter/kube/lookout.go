@@ -67,6 +67,13 @@ func (c *Cluster) follow() *lookout {
 	return nil // it knows nothing yet
 }
 
+// followed reports whether there is a lookout.
+func (c *Cluster) followed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lookout != nil
+}
+
 // newLookout begins to follow; the caller holds c.mu.
 func (c *Cluster) newLookout() *lookout {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -114,6 +121,7 @@ func (l *lookout) look(ctx context.Context) *fairway.Workloads {
 		case <-late.C:
 			l.cluster.log.Info("watches are late; listing again")
 			l.mu.Lock()
+			clear(l.until)
 			stir(&l.relist)
 			l.mu.Unlock()
 			return nil

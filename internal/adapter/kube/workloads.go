@@ -27,7 +27,10 @@ func (c *Cluster) Workloads(ctx context.Context) (*fairway.Workloads, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.written.forget(before)
+	if !c.followed() {
+		// Watches that are beginning may not have come as far as this list.
+		c.written.forget(before)
+	}
 	return s.workloads(), nil
 }
 

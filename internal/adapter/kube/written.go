@@ -6,7 +6,8 @@ import (
 )
 
 // written remembers the writes of this process that a look must show before
-// the next decision is made. The zero value remembers nothing.
+// the next decision is made. The zero value remembers nothing. There is at most
+// one entry for each node and for each name of a pod.
 type written struct {
 	mu   sync.Mutex
 	last int // number of the newest write

@@ -73,7 +73,7 @@ func (s *Store) chainOnce(ctx context.Context) (n int, newest int64, err error) 
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `SELECT id, at, kind, object_id, event, who, display, origin, reason, was, became, etag
-			FROM changes WHERE seq IS NULL ORDER BY id LIMIT $1`, chainBatch)
+			FROM changes WHERE seq IS NULL ORDER BY nr LIMIT $1`, chainBatch)
 		type entry struct {
 			row string
 			fairway.Change

@@ -182,7 +182,8 @@ func (s *Store) ClusterAt(ctx context.Context, id string, seq int64) (*fairway.C
 	err := s.reader.QueryRowContext(ctx, `
 		SELECT (SELECT object FROM changes WHERE kind = 'cluster' AND object_id = $1 AND seq <= $2 AND object <> '' ORDER BY seq DESC LIMIT 1),
 		       status, event, etag
-		FROM changes WHERE kind = 'cluster' AND object_id = $1 AND seq <= $2 AND event IN ('created', 'updated', 'deleted') ORDER BY seq DESC LIMIT 1`,
+		FROM changes WHERE kind = 'cluster' AND object_id = $1 AND seq <= $2 AND event IN ('created', 'updated', 'deleted')
+		      AND $2 <= (SELECT seq FROM chain WHERE head = 1) ORDER BY seq DESC LIMIT 1`,
 		id, seq).Scan(&object, &status, &event, &tag)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && event == string(fairway.ChangeDeleted) {
 		return nil, fairway.Errorf(fairway.CodeNotFound, "cluster %q did not exist after change %d", id, seq).

@@ -27,6 +27,12 @@ func (s *Store) CreateCluster(ctx context.Context, c *fairway.Cluster) error {
 		}
 		return tx.recordCluster(ctx, nil, c, s.now())
 	})
+	if s.unique(err) != "" {
+		// Which of its constraints a row breaks first is up to the database.
+		if _, known := s.Cluster(ctx, c.ID); known == nil {
+			return fairway.Errorf(fairway.CodeConflict, "create cluster %s: a cluster with this id exists already", c.ID)
+		}
+	}
 	return s.clusterError("create", c, err)
 }
 

@@ -252,8 +252,11 @@ func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rol
 	return u.ID, d.Update(ctx, u.ID)
 }
 
-// aborted reports whether a person ended the update.
-func aborted(u fairway.Update) bool { return u.State == fairway.UpdateCanceled && u.Aborting != "" }
+// aborted reports whether a person ended the update, also when taking back what
+// it began failed.
+func aborted(u fairway.Update) bool {
+	return u.Aborting != "" && (u.State == fairway.UpdateCanceled || u.State == fairway.UpdateFailed)
+}
 
 // after returns now, or the moment after the one before when the clock went
 // back: the journal tells by the time which of two is the newer.

@@ -126,12 +126,12 @@ var pastTense = map[Verb]string{Create: "Created", Change: "Changed", Remove: "R
 
 // acted says what was done, in the log and to the owners of the workload.
 func (c *Controller) acted(ctx context.Context, log *slog.Logger, a Action) {
-	if a.Verb == Change && a.Is.NonReadySince != a.Want.NonReadySince {
+	if a.Verb == Change {
 		now := *a.Want
-		now.NonReadySince = a.Is.NonReadySince
+		now.NonReadySince, now.Labels = a.Is.NonReadySince, a.Is.Labels
 		if same(a.Is, &now) {
-			// Only the note of its readiness: this happens with every deployment.
-			log.Debug("noted readiness on budget", "non_ready_since", a.Want.NonReadySince)
+			// Labels, or the note of its readiness: this happens with every deployment.
+			log.Debug("labels or readiness noted on budget", "non_ready_since", a.Want.NonReadySince)
 			return
 		}
 	}

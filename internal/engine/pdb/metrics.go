@@ -119,8 +119,9 @@ func (c *Controller) Ready() error {
 }
 
 // stuckAfter is how long one namespace may be due before the process counts as
-// stuck: writes are bounded, so that it never takes so long.
-const stuckAfter = 5 * time.Minute
+// stuck. An API server that lets every write of a large namespace time out comes
+// close to it, and a restart would not help that one.
+const stuckAfter = 30 * time.Minute
 
 // Healthy returns nil unless the process is stuck. An API server that cannot be
 // reached does not make it so: a restart would not help.

@@ -13,7 +13,7 @@ import (
 // orphanedPools drains the nodes of the node pools that left the registry and
 // deletes their groups.
 func (r *run) orphanedPools(ctx context.Context) (string, error) {
-	groups, err := r.cloud.Groups(ctx)
+	groups, instances, err := r.machines(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -21,7 +21,7 @@ func (r *run) orphanedPools(ctx context.Context) (string, error) {
 	if len(left) == 0 {
 		return "every node pool is in the registry", nil
 	}
-	if err := r.mayLeave(ctx, left); err != nil {
+	if err := r.mayLeave(ctx, groups, instances); err != nil {
 		return "", err
 	}
 	x := r.newRolling(map[string]poolSettings{}, fairway.StepOrphans)
@@ -63,35 +63,21 @@ func (r *run) left(groups []fairway.Group) []string {
 	return left
 }
 
-// keepsSome refuses an entry without any node pool for a cluster that has some:
+// mayLeave refuses an entry without any node pool for a cluster that has some:
 // more likely the entry is incomplete than that the cluster shall have no nodes.
-func (r *run) keepsSome(groups []fairway.Group) error {
+// And it refuses one without the pool that the control plane runs on.
+func (r *run) mayLeave(ctx context.Context, groups []fairway.Group, instances []fairway.Instance) error {
 	left := r.left(groups)
-	if len(r.bundle.Pools) > 0 || len(left) == 0 {
+	switch {
+	case len(left) == 0:
 		return nil
-	}
-	return fairway.Errorf(fairway.CodeInvalid, "the registry entry of %s has no node pools, but the cluster has %s", r.cluster.Alias, strings.Join(left, ", ")).
-		WithHint("put the node pools back into the entry; a cluster that is to go gets the lifecycle status decommission-requested instead")
-}
-
-// mayLeave refuses to remove all node pools, and the last that holds the
-// control plane.
-func (r *run) mayLeave(ctx context.Context, left []string) error {
-	if len(r.bundle.Pools) == 0 {
-		groups, err := r.cloud.Groups(ctx)
-		if err != nil {
-			return err
-		}
-		return r.keepsSome(groups)
-	}
-	if slices.ContainsFunc(r.bundle.Pools, func(s fairway.PoolSpec) bool { return s.Pool.IsMaster() }) {
+	case len(r.bundle.Pools) == 0:
+		return fairway.Errorf(fairway.CodeInvalid, "the registry entry of %s has no node pools, but the cluster has %s", r.cluster.Alias, strings.Join(left, ", ")).
+			WithHint("put the node pools back into the entry; a cluster that is to go gets the lifecycle status decommission-requested instead")
+	case slices.ContainsFunc(r.bundle.Pools, func(s fairway.PoolSpec) bool { return s.Pool.IsMaster() }):
 		return nil
 	}
 	workloads, err := r.kube.Workloads(ctx)
-	if err != nil {
-		return err
-	}
-	_, instances, err := r.machines(ctx)
 	if err != nil {
 		return err
 	}

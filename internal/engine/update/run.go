@@ -309,6 +309,13 @@ func (r *run) render(ctx context.Context) (string, error) {
 
 // pools makes groups and launch templates so; nothing is replaced yet.
 func (r *run) pools(ctx context.Context) (string, error) {
+	groups, instances, err := r.machines(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := r.mayLeave(ctx, groups, instances); err != nil {
+		return "", err
+	}
 	for _, spec := range r.bundle.Pools {
 		if _, err := r.cloud.EnsurePool(ctx, spec); err != nil {
 			return "", fmt.Errorf("node pool %s: %w", spec.Pool.Name, err)
@@ -317,11 +324,7 @@ func (r *run) pools(ctx context.Context) (string, error) {
 	if r.cluster.LifecycleStatus == fairway.StatusRequested {
 		return fmt.Sprintf("%d node pools", len(r.bundle.Pools)), nil
 	}
-	groups, instances, err := r.machines(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := r.keepsSome(groups); err != nil {
+	if groups, instances, err = r.machines(ctx); err != nil {
 		return "", err
 	}
 	r.update.NodesTotal = r.update.NodesDone + len(outdated(groups, instances))

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
-// Sweep takes back what the updates of a cluster that are over have left, and
-// returns how many nodes, instances and groups it touched: marks on nodes, the
-// protection of instances, and groups that are larger than before their roll. A
-// cluster that is being updated is left to its update.
+// Sweep takes back what the updates of a cluster that are over have left: marks
+// on nodes, the protection of instances, and groups that are larger than before
+// their roll. It returns how many nodes had marks left. A cluster that is being
+// updated is left to its update.
 func (u *Updater) Sweep(ctx context.Context, clusterID string) (int, error) {
 	c, err := u.Store.Cluster(ctx, clusterID)
 	if fairway.ErrorCode(err) == fairway.CodeNotFound {
@@ -42,80 +41,52 @@ func (u *Updater) Sweep(ctx context.Context, clusterID string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	groups, instances, err := r.machines(ctx)
+	groups, _, err := r.machines(ctx)
 	if err != nil {
 		return 0, err
 	}
-	raised, kept := leftSizes(groups), leftProtections(groups, instances)
+	tagged := slices.ContainsFunc(groups, isTagged)
 	// The lease is taken only when there is something to write.
-	if len(orphans)+len(raised)+len(kept) == 0 {
+	if len(orphans) == 0 && !tagged {
 		return 0, nil
 	}
-	n, err := r.clean(ctx, r.kube, orphans)
+	if tagged {
+		err = r.shrinkBack(ctx, groups)
+	}
+	n := 0
 	if err == nil {
-		err = r.unprotect(ctx, kept)
+		n, err = r.sweep(ctx, r.kube)
 	}
-	if err == nil && len(raised) > 0 {
-		err = r.shrinkBack(ctx, raised)
-	}
-	return n + len(kept) + len(raised), errors.Join(err, kube.ReleaseLease(ctx, u.Holder))
+	return max(n, len(orphans)), errors.Join(err, kube.ReleaseLease(ctx, u.Holder))
 }
 
-// leftSizes lists the groups that still carry the size from before a roll.
-func leftSizes(groups []fairway.Group) []fairway.Group {
-	return slices.DeleteFunc(slices.Clone(groups), func(g fairway.Group) bool {
-		_, tagged := g.Tags[fairway.TagRollBase]
-		return !tagged
-	})
-}
+// isTagged reports whether a group still carries the size from before a roll.
+func isTagged(g fairway.Group) bool { return g.Tags[fairway.TagRollBase] != "" }
 
-// leftProtections lists the protected instances of groups that Fairway rolls and
-// that do not carry a roll's tag (any more): while no update is under way, these
-// protections are left over. Groups of others are not looked at.
-func leftProtections(groups []fairway.Group, instances []fairway.Instance) []fairway.Instance {
-	return slices.DeleteFunc(slices.Clone(instances), func(i fairway.Instance) bool {
-		return !i.Protected || i.State == fairway.InstanceTerminating ||
-			!slices.ContainsFunc(groups, func(g fairway.Group) bool { return g.Pool == i.Pool && g.Owned && g.Tags[fairway.TagRollBase] == "" })
-	})
-}
-
-func (r *run) unprotect(ctx context.Context, instances []fairway.Instance) error {
-	for _, i := range instances {
-		if err := r.cloud.Protect(ctx, i.ID, false); err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
-			return err
-		}
-		r.log.Info("took back a protection", "instance", i.ID, "pool", i.Pool)
-	}
-	return nil
-}
-
-// shrinkBack brings groups back to their size from before a roll. A group that
-// has that size, or less, only loses its tag; what is above it is drained as in
-// a roll that was aborted, for at most one piece of work: the next sweep goes on.
-func (r *run) shrinkBack(ctx context.Context, raised []fairway.Group) error {
+// shrinkBack takes back what rolls left on tagged groups, as the roll of an
+// update that was aborted does: marks, protections, nodes that nobody needs, the
+// tag. It ends after one piece of work, and when an update begins, which goes on
+// from there; the next sweep does the rest.
+func (r *run) shrinkBack(ctx context.Context, groups []fairway.Group) error {
 	newest, err := r.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: r.cluster.ID, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(newest) > 0 {
-		r.update = &newest[0] // which owns the marks of these drains
+		r.update = &newest[0] // which owns the marks that are set meanwhile
 	}
 	x := r.newRolling(map[string]poolSettings{}, "")
 	x.aborted = true
 	defer r.forget(r.update.ID)
-	for _, g := range raised {
-		if base, err := strconv.Atoi(g.Tags[fairway.TagRollBase]); err != nil || g.Desired <= base {
-			if err := r.cloud.SetDesired(ctx, g.Pool, g.Desired, 0); err != nil {
-				return err
-			}
-			continue
+	for _, g := range groups {
+		if isTagged(g) {
+			x.settings[g.Pool] = poolSettings{}
 		}
-		x.settings[g.Pool] = poolSettings{Settings: roll.Settings{}}
 	}
-	for len(x.settings) > 0 && r.Now().Before(r.until) {
+	for r.Now().Before(r.until) {
 		active, err := r.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: r.cluster.ID, Active: true, Limit: 1})
 		if err != nil || len(active) > 0 {
-			return err // which goes on from here
+			return err
 		}
 		over, next, err := x.tick(ctx)
 		if err != nil || over != "" {
@@ -151,9 +122,20 @@ func (r *run) orphans(ctx context.Context, kube fairway.Kubernetes) ([]roll.Acti
 	}), nil
 }
 
+// clean takes marks away, and with the mark that keeps an autoscaler from a node
+// also the protection of its instance: the mark tells whose that is.
 func (r *run) clean(ctx context.Context, kube fairway.Kubernetes, orphans []roll.Action) (int, error) {
+	instances, err := r.protectedBy(ctx, orphans)
+	if err != nil {
+		return 0, err
+	}
 	n := 0
 	for _, a := range orphans {
+		if id := instances[a.Node]; id != "" {
+			if err := r.cloud.Protect(ctx, id, false); err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
+				return n, err
+			}
+		}
 		err := kube.Mark(ctx, a.Node, a.Marks)
 		if err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
 			return n, err
@@ -162,4 +144,26 @@ func (r *run) clean(ctx context.Context, kube fairway.Kubernetes, orphans []roll
 		r.log.Info("took back marks", "node", a.Node, "why", a.Why)
 	}
 	return n, nil
+}
+
+// protectedBy returns the protected instances of the nodes that lose the mark
+// that says so, by node name.
+func (r *run) protectedBy(ctx context.Context, orphans []roll.Action) (map[string]string, error) {
+	marked := func(a roll.Action) bool { return a.Marks.ScaleDownDisabled != nil }
+	if !slices.ContainsFunc(orphans, marked) {
+		return nil, nil
+	}
+	instances, err := r.cloud.Instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byNode := map[string]string{}
+	for _, a := range orphans {
+		for _, i := range instances {
+			if marked(a) && i.NodeName == a.Node && i.Protected {
+				byNode[a.Node] = i.ID
+			}
+		}
+	}
+	return byNode, nil
 }

@@ -64,3 +64,18 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFiles is the same as files, with the exact text of every manifest.
+func BenchmarkFiles(b *testing.B) {
+	files, c := largeConfiguration()
+	b.ReportAllocs()
+	for b.Loop() {
+		all, err := Files(b.Context(), FilesInput{Input: Input{Cluster: c, Sources: []Source{{Name: "main", FS: files}}}, Reveal: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(all) < 45+340 {
+			b.Fatalf("%d files", len(all))
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,15 @@ func decode(file, text string) ([]fairway.Object, error) {
 	return objects, nil
 }
 
+// maxDocuments is how many bytes the documents of one file may have.
+const maxDocuments = 64 << 20
+
 // documents is the first pass of the normalisation: yaml.v2 into untyped
 // values, which resolves anchors, aliases, merge keys and YAML 1.1 scalars.
 func documents(file, text string) ([]any, error) {
 	d := yaml.NewDecoder(strings.NewReader(text))
 	var docs []any
+	left := maxDocuments
 	for {
 		var doc any
 		err := d.Decode(&doc)
@@ -56,6 +61,10 @@ func documents(file, text string) ([]any, error) {
 		}
 		if err != nil {
 			return nil, yamlError(file, err)
+		}
+		// Aliases make a large document of a small text.
+		if left -= measure(reflect.ValueOf(doc), left+1); left < 0 {
+			return nil, fairway.Errorf(fairway.CodeInvalid, "%s: the documents have more than %d MiB", file, maxDocuments>>20).WithHint("look for aliases of long texts")
 		}
 		if doc != nil {
 			docs = append(docs, doc)
@@ -107,6 +116,24 @@ func isManifest(doc any) error {
 		if !scalar(part.value) {
 			return fairway.Errorf(fairway.CodeInvalid, "%s; %s is missing", errUnsupported, part.name)
 		}
+	}
+	return annotations(meta)
+}
+
+// annotations checks that annotations are plain values; a client could not
+// read others.
+func annotations(meta any) error {
+	switch all := member(meta, "annotations").(type) {
+	case nil:
+	case map[any]any:
+		for key, value := range all {
+			switch value.(type) {
+			case []any, map[any]any:
+				return fairway.Errorf(fairway.CodeInvalid, "%s; annotation %v is no plain value", errUnsupported, key).WithHint("put the value into quotes")
+			}
+		}
+	default:
+		return fairway.Errorf(fairway.CodeInvalid, "%s; metadata.annotations is no mapping", errUnsupported)
 	}
 	return nil
 }

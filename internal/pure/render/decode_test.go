@@ -59,6 +59,8 @@ func TestNormalise_Documents(t *testing.T) {
 		{name: "a named list", in: "apiVersion: v1\nkind: List\nmetadata: {name: l}\nitems: []\n", want: "apiVersion: v1\nitems: []\nkind: List\nmetadata:\n    name: l\n"},
 		{name: "a list without a name", in: "apiVersion: v1\nkind: List\nitems: []\n", fails: errUnsupported},
 		{name: "a generated name", in: "apiVersion: v1\nkind: A\nmetadata: {generateName: a-}\n", fails: errUnsupported},
+		{name: "an annotation that is a list", in: "apiVersion: v1\nkind: A\nmetadata: {name: a, annotations: {b: [c]}}\n", fails: errUnsupported},
+		{name: "annotations of all plain kinds", in: "apiVersion: v1\nkind: A\nmetadata: {name: n, annotations: {b: ~, c: 1}}\n", want: "apiVersion: v1\nkind: A\nmetadata:\n    annotations:\n        b: null\n        c: 1\n    name: false\n"},
 		{name: "no map", in: "- a\n", fails: errUnsupported},
 		{name: "an empty map", in: "{}\n", fails: errUnsupported},
 		{name: "a scalar", in: "a\n", fails: errUnsupported},
@@ -154,6 +156,7 @@ func TestDecode_BadValues(t *testing.T) {
 		{"two keys that become one", "z: {y: 1, 'true': 2}", `two keys of .z are "true"`},
 		{"no UTF-8", "z: !!binary /w==", ".z is not valid UTF-8"},
 		{"no key", "z: {~: 1}", "a key of .z is no text"},
+		{"a bomb of one long text", "a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("*a,", 100) + "*a]", "the documents have more than 64 MiB"},
 		{"a bomb", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]", "excessive aliasing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func Eval(ctx context.Context, in EvalInput) (string, error) {
 		return "", r.errs.join("render cluster %s", in.Cluster.ID)
 	}
 	values := r.start
-	if r.in.ManageEtcdStack && r.in.Lookups != nil {
+	if r.managesEtcd() {
 		r.errs.add(r.etcdValues(values))
 	}
 	r.outputs(values)

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v2"
@@ -41,7 +39,7 @@ func Files(ctx context.Context, in FilesInput) ([]File, error) {
 	}
 	r := newRenderer(ctx, in.Input)
 	r.masks = !in.Reveal
-	r.out = &output{files: map[string][]byte{}, manifests: map[string][]any{}, items: map[string]map[string]string{}, wanted: wanted}
+	r.out = &output{files: map[string][]byte{}, manifests: map[string][]document{}, items: map[string]map[string]string{}, wanted: wanted}
 	if isAWS(in.Cluster.Provider) && in.Lookups == nil {
 		r.errs.add(r.answers.missing("rendering cluster " + in.Cluster.ID))
 	}
@@ -73,7 +71,7 @@ func (r *renderer) files() {
 		}
 	}
 	aws := isAWS(r.in.Cluster.Provider)
-	if aws && r.in.ManageEtcdStack && r.in.Cluster.Provider == fairway.ProviderAWS {
+	if r.managesEtcd() {
 		r.errs.add(r.etcd(values))
 	}
 	if aws && wanted.part("cluster") {
@@ -191,6 +189,11 @@ func (r *renderer) etcd(values map[string]any) error {
 		tags: map[string]string{"application": "kubernetes", "component": "etcd-cluster"}})
 }
 
+// managesEtcd reports whether the etcd stack belongs to the cluster.
+func (r *renderer) managesEtcd() bool {
+	return r.in.ManageEtcdStack && r.in.Lookups != nil && r.in.Cluster.Provider == fairway.ProviderAWS
+}
+
 // etcdValues sets the values that are there because of the etcd stack.
 func (r *renderer) etcdValues(values map[string]any) error {
 	arn, err := r.in.Lookups.KeyARN(r.engine.ctx, "alias/etcd-cluster")
@@ -302,7 +305,7 @@ func (r *renderer) componentFiles(values map[string]any) {
 
 func (r *renderer) componentFile(f folder, name string, values map[string]any) {
 	c := &componentRender{r: r, folder: f, values: values, texts: map[string]string{}}
-	var docs []any
+	var docs []document
 	for _, file := range f.files {
 		text, err := c.render(file)
 		if err != nil {
@@ -310,19 +313,38 @@ func (r *renderer) componentFile(f folder, name string, values map[string]any) {
 			continue
 		}
 		r.out.putText(path.Join("manifests-rendered", name, file), text)
-		found, err := documents(c.file(file), text)
+		found, err := r.documents(c.file(file), text)
 		r.errs.add(err)
-		for i, doc := range found {
-			if err := isManifest(doc); err != nil && r.in.Engine != Engine2024 {
-				r.errs.add(fairway.Errorf(fairway.CodeInvalid, "%s: document %d: %w", c.file(file), i+1, err))
-			}
-			if _, err := r.pass(doc); err != nil {
-				r.errs.add(fmt.Errorf("%s: document %d: %w", c.file(file), i+1, err))
-			}
-		}
 		docs = append(docs, found...)
 	}
 	if len(docs) > 0 {
-		r.out.manifests["manifests/"+name+".yaml"] = slices.Clip(docs)
+		r.out.manifests["manifests/"+name+".yaml"] = docs
 	}
+}
+
+// documents reads and checks the documents of a rendered manifest.
+func (r *renderer) documents(file, text string) ([]document, error) {
+	values, err := documents(file, text)
+	if err != nil {
+		return nil, err
+	}
+	var docs []document
+	var errs Errors
+	for i, value := range values {
+		doc := document{value: value}
+		if r.in.Engine != Engine2024 {
+			err = isManifest(value)
+		}
+		if err == nil && !r.masks {
+			doc.text, err = r.pass(value)
+		}
+		if err != nil {
+			errs.add(fairway.Errorf(fairway.CodeInvalid, "%s: document %d: %w", file, i+1, err))
+		}
+		docs = append(docs, doc)
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return docs, nil
 }

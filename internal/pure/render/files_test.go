@@ -522,13 +522,22 @@ func TestFiles_Masked(t *testing.T) {
 	files["cluster/manifests/a/secret.yaml"] = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: {{ .Cluster.ConfigItems.secret | base64 }}\nstringData:\n  clear: in-clear-text\n  b: |\n{{ indent 4 .Cluster.ConfigItems.secret }}\n"
 	files["cluster/manifests/a/b.yaml"] = configMap + "{{ printf \"user:%s\" .Cluster.ConfigItems.secret | base64 }}\n  v: \"{{ .Cluster.ConfigItems.secret }}\"\n  t: \"{{ .Cluster.ConfigItems.api_token }}\"\n"
 	files["cluster/node-pools/worker-splitaz/userdata.yaml"] = "{{ .NodePool.ConfigItems.secret | sha256 }} {{ .NodePool.ConfigItems.secret }}\n"
-	c := awsCluster(func(c *fairway.Cluster) { c.ConfigItems["api_token"] = "token-in-clear" })
+	files["cluster/node-pools/worker-karpenter/userdata.yaml"] = "{{ .NodePool.ConfigItems.cert_key }}"
+	files["cluster/node-pools/bu/userdata.bu.yaml"] = "variant: flatcar\nversion: 1.0.0\nstorage: {files: [{path: /a, contents: {inline: \"x {{ .NodePool.ConfigItems.secret }}\"}}]}\n"
+	files["cluster/node-pools/bu/stack.yaml"] = "u: {{ .Values.UserData }}\n"
+	files["cluster/node-pools/worker-splitaz/stack.yaml"] = "u: {{ .Values.UserData }}\n"
+	c := awsCluster(func(c *fairway.Cluster) {
+		c.ConfigItems["api_token"] = "token-in-clear"
+		c.ConfigItems["cert_key"] = "-----BEGIN KEY-----\nfirst-line-of-key\nsecond-line-of-key\n-----END KEY-----\n"
+		c.NodePools = append(c.NodePools, fairway.NodePool{Name: "bu", Profile: "bu", InstanceTypes: []string{"m5.large"}})
+	})
 	out := renderAll(t, files, FilesInput{Input: Input{Cluster: c}})
 	for path, text := range out {
 		if strings.HasPrefix(path, "s3/") || strings.HasSuffix(path, ".b64") {
 			t.Errorf("%s cannot be masked and is there", path)
 		}
-		for _, secret := range []string{"very-secret", "terces", base64.StdEncoding.EncodeToString([]byte("very-secret")), base64.StdEncoding.EncodeToString([]byte("user:very-secret")), "in-clear-text", "token-in-clear"} {
+		for _, secret := range []string{"very-secret", "terces", base64.StdEncoding.EncodeToString([]byte("very-secret")), base64.StdEncoding.EncodeToString([]byte("user:very-secret")), "in-clear-text", "token-in-clear",
+			"first-line-of-key", "second-line-of-key", base64.StdEncoding.EncodeToString([]byte("x very-secret"))} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s holds %q:\n%s", path, secret, text)
 			}
@@ -536,6 +545,9 @@ func TestFiles_Masked(t *testing.T) {
 	}
 	contains(t, "the manifests", out["manifests/a.yaml"], "v: '***'", "a: '***'", "clear: '***'", "b: '***'")
 	contains(t, "the items", out["config-items/cluster.final.json"], `"secret": "***"`, `"api_token": "***"`)
+	contains(t, "the stack", out["node-pools/workers/stack.yaml"], "u: ***")
+	contains(t, "the converted stack", out["node-pools/bu/stack.yaml"], "u: ***")
+	contains(t, "the converted user data", out["node-pools/bu/userdata.ign"], "data:;base64,***")
 	contains(t, "the user data", out["node-pools/workers/userdata.yaml"], sha256Hex("very-secret")+" ***\n")
 }
 
@@ -572,6 +584,11 @@ func TestEngines(t *testing.T) {
 			got, err := Eval(t.Context(), EvalInput{Input: in, Text: `{{ index (split (index (index .Cluster.NodePools 1).InstanceTypes 0) ".") 1 }}`})
 			if got != tc.split || (err == nil) != (tc.split != "") {
 				t.Errorf("got %q, %v, want %q", got, err, tc.split)
+			}
+			for name, has := range map[string]bool{"eksID": tc.engine != EngineHead, "hasPrefix": tc.engine != Engine2024} {
+				if _, err := Eval(t.Context(), EvalInput{Input: in, Text: `{{ if false }}{{ ` + name + ` "a" }}{{ end }}`}); (err == nil) != has {
+					t.Errorf("function %s: %v", name, err)
+				}
 			}
 			if tc.engine == EngineHead {
 				got, err := Eval(t.Context(), EvalInput{Input: in, Text: `{{ $t := index (index .Cluster.NodePools 1).InstanceTypes 0 }}{{ if eq $t "m5.large" }}{{ $t }} {{ instanceTypeCPUQuantity $t }}{{ end }}`})

@@ -7,6 +7,9 @@ import (
 	"github.com/fairwayhq/fairway"
 )
 
+// notIn are the functions that other engines do not have (contract 8).
+var notIn = map[Engine][]string{EngineHead: {"eksID"}, Engine2024: {"append", "hasPrefix", "hasSuffix"}}
+
 // functions are the functions of contract 3.5 beside manifestHash, which is
 // bound to the file that calls it. The names are part of the template language.
 // bare tells whether the file in hand may not ask for instance types.
@@ -26,6 +29,9 @@ func functions(a *answers, bare func() bool) template.FuncMap {
 			}
 			return ask(t)
 		}
+	}
+	for _, name := range notIn[a.engine] {
+		delete(all, name)
 	}
 	return all
 }

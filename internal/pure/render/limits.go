@@ -22,7 +22,7 @@ const (
 	maxRepeat     = 4 << 20   // bytes that one call of indent or indexedList may make
 	maxValue      = 16 << 20  // bytes of one value that a function makes
 	maxWork       = 128 << 20 // bytes that go through the functions of one file
-	maxTicks      = 1 << 20   // turns of loops and calls of templates in one file
+	maxTicks      = 1 << 18   // turns of loops and calls of templates in one file
 	callCost      = 64        // what a call costs beside its bytes
 )
 

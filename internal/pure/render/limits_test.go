@@ -66,7 +66,7 @@ func TestLimits_Cancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("somebody gave up"))
-	files := base(map[string]string{"cluster/manifests/a/a.yaml": configMap + "{{ range 1000000 }}{{ end }}1\n"})
+	files := base(map[string]string{"cluster/manifests/a/a.yaml": configMap + "{{ range 200000 }}{{ end }}1\n"})
 	in := Input{Cluster: testCluster(nil), Sources: []Source{{Name: "main", FS: files}}}
 	_, err := Bundle(ctx, in)
 	if err == nil || fairway.ErrorCode(err) != fairway.CodeUnavailable || !strings.Contains(err.Error(), "somebody gave up") {
@@ -75,7 +75,7 @@ func TestLimits_Cancelled(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
 	// Runs for seconds when nobody stops it.
-	text := `{{ $a := indent 1000000 "x" }}{{ $b := indent 1000000 "x" }}{{ range 1000000 }}{{ if ne $a $b }}{{ end }}{{ end }}`
+	text := `{{ $a := indent 1000000 "x" }}{{ $b := indent 1000000 "x" }}{{ range 200000 }}{{ if ne $a $b }}{{ end }}{{ end }}`
 	if _, err := Eval(ctx, EvalInput{Input: in, Text: text}); fairway.ErrorCode(err) != fairway.CodeUnavailable {
 		t.Errorf("error %v", err)
 	}

@@ -84,12 +84,13 @@ type answers struct {
 	ctx      context.Context
 	from     Lookups // nil when there are none
 	provider string
+	engine   Engine
 	// types are loaded when they are first asked for.
 	types func() (instanceTypes, error)
 }
 
-func newAnswers(ctx context.Context, from Lookups, provider string) *answers {
-	a := &answers{ctx: ctx, from: from, provider: provider}
+func newAnswers(ctx context.Context, from Lookups, provider string, engine Engine) *answers {
+	a := &answers{ctx: ctx, from: from, provider: provider, engine: engine}
 	a.types = sync.OnceValues(func() (instanceTypes, error) {
 		if from == nil {
 			return nil, a.missing("instance types")

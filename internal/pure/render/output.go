@@ -19,11 +19,17 @@ type File struct {
 
 // output collects the files of a rendering; nil collects nothing.
 type output struct {
-	files map[string][]byte
-	// manifests are kept decoded until all secrets are known.
-	manifests map[string][]any
+	files     map[string][]byte
+	manifests map[string][]document
 	items     map[string]map[string]string
 	wanted    selection
+}
+
+// document is one document of a manifest: as it is written, or, where secrets
+// are masked, decoded until all of them are known.
+type document struct {
+	value any
+	text  []byte
 }
 
 // put keeps a file.
@@ -89,20 +95,19 @@ func (o *output) finish(r *renderer) []File {
 }
 
 // manifestText writes the documents of a component (contract 3.8).
-func (r *renderer) manifestText(path string, docs []any) (string, error) {
+func (r *renderer) manifestText(path string, docs []document) (string, error) {
 	var out strings.Builder
 	for i, doc := range docs {
-		if r.masks {
-			doc = r.engine.secrets.maskValue(doc)
-		}
-		one, err := r.pass(doc)
-		if err != nil {
-			return "", yamlError(path, err)
+		if doc.text == nil {
+			var err error
+			if doc.text, err = r.pass(r.engine.secrets.maskValue(doc.value)); err != nil {
+				return "", yamlError(path, err)
+			}
 		}
 		if i > 0 {
 			out.WriteString("---\n")
 		}
-		out.Write(one)
+		out.Write(doc.text)
 	}
 	return out.String(), nil
 }

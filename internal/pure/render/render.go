@@ -74,7 +74,7 @@ type renderer struct {
 }
 
 func newRenderer(ctx context.Context, in Input) *renderer {
-	a := newAnswers(ctx, in.Lookups, in.Cluster.Provider)
+	a := newAnswers(ctx, in.Lookups, in.Cluster.Provider, in.Engine)
 	return &renderer{in: in, answers: a, engine: newEngine(ctx, a), secretItems: map[string]bool{}}
 }
 
@@ -112,10 +112,13 @@ func (r *renderer) bundle() *fairway.Bundle {
 	values := r.start
 	b := &fairway.Bundle{ClusterID: r.in.Cluster.ID, Revision: r.in.Revision, Settings: maps.Clone(r.cluster.ConfigItems)}
 	b.PreApply, b.PostApply = r.deletions(values)
-	r.outputs(values)
+	if r.managesEtcd() {
+		r.errs.add(r.etcdValues(values))
+	}
+	outputs := r.outputs(values)
 	r.afterMainStack()
 	b.Components = r.components(values)
-	b.Pools = r.pools(values)
+	b.Pools = r.pools(values, outputs)
 	if len(r.errs) == 0 {
 		r.errs.add(manifest.Check(b.Components))
 	}

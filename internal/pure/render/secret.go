@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,9 +23,21 @@ type secrets struct {
 	known map[string]bool
 }
 
-// add notes a secret in the forms in which it may appear.
+// shortestLine is the shortest line of a secret that is one by itself.
+const shortestLine = 8
+
+// add notes a secret in the forms in which it may appear. The lines of a long
+// one count by themselves, because texts are indented.
 func (s *secrets) add(text string) {
-	for _, form := range []string{text, strings.TrimSpace(text), base64.StdEncoding.EncodeToString([]byte(text))} {
+	forms := []string{text, strings.TrimSpace(text), base64.StdEncoding.EncodeToString([]byte(text))}
+	if strings.Contains(strings.TrimSpace(text), "\n") {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); len(line) >= shortestLine && !strings.HasPrefix(line, "-----") {
+				forms = append(forms, line)
+			}
+		}
+	}
+	for _, form := range forms {
 		if len(form) < shortest || s.known[form] {
 			continue
 		}
@@ -64,6 +77,18 @@ func (s *secrets) derive(function string, args []reflect.Value, result reflect.V
 			s.add(text)
 		}
 	})
+}
+
+// dataURLs finds what a converted user data holds in another encoding.
+var dataURLs = regexp.MustCompile(`data:;base64,([A-Za-z0-9+/]+=*)`)
+
+// encoded notes the encoded contents in a text that hold a secret.
+func (s *secrets) encoded(text string) {
+	for _, m := range dataURLs.FindAllStringSubmatch(text, -1) {
+		if b, err := base64.StdEncoding.DecodeString(m[1]); err == nil && s.in(string(b)) {
+			s.add(m[1])
+		}
+	}
 }
 
 // tellsNothing are the functions whose results may be known although their

@@ -101,18 +101,19 @@ func (r *renderer) userData(s poolSource, pool *poolView, values map[string]any)
 	if err != nil {
 		return "", "", wrapAll("node pool "+pool.Name, err)
 	}
+	r.engine.secrets.encoded(data)
 	return text, data, nil
 }
 
 // pools renders the user data of every pool.
-func (r *renderer) pools(values map[string]any) []fairway.PoolSpec {
+func (r *renderer) pools(values map[string]any, outputs map[string]string) []fairway.PoolSpec {
 	var specs []fairway.PoolSpec
 	for i, pool := range r.cluster.NodePools {
 		spec := fairway.PoolSpec{Pool: r.in.Cluster.NodePools[i], Image: pool.ConfigItems["node_image"], Labels: nodeLabels(pool), Taints: nodeTaints(pool)}
 		spec.Pool.ConfigItems = maps.Clone(pool.ConfigItems)
-		s, err := r.source(pool)
+		s, own, err := r.beforeUserData(pool, values, outputs)
 		if err == nil {
-			_, spec.UserData, err = r.userData(s, pool, values)
+			_, spec.UserData, err = r.userData(s, pool, own)
 		}
 		if err != nil {
 			r.errs.add(err)
@@ -153,21 +154,9 @@ func wrapAll(words string, err error) error {
 // poolFile renders in the order of contract 3.10.
 func (r *renderer) poolFile(pool *poolView, values map[string]any, outputs map[string]string) error {
 	src, dir := r.in.Sources[0], "node-pools/"+pool.Name+"/"
-	s, err := r.source(pool)
+	s, own, err := r.beforeUserData(pool, values, outputs)
 	if err != nil {
 		return err
-	}
-	own, err := r.poolValues(pool, values)
-	if err != nil {
-		return err
-	}
-	aws := isAWS(r.in.Cluster.Provider)
-	if aws && s.files != "" {
-		location, err := r.filesOfPool(pool, s, own, outputs)
-		if err != nil {
-			return err
-		}
-		own["S3GeneratedFilesPath"] = location
 	}
 	text, converted, err := r.userData(s, pool, own)
 	if err != nil {
@@ -177,7 +166,7 @@ func (r *renderer) poolFile(pool *poolView, values map[string]any, outputs map[s
 	if s.convert {
 		r.out.putText(dir+"userdata.ign", converted)
 	}
-	if !aws || s.stack == "" {
+	if !isAWS(r.in.Cluster.Provider) || s.stack == "" {
 		return nil
 	}
 	if own["UserData"], err = r.handedOn(pool, s, converted); err != nil {
@@ -203,17 +192,36 @@ func (r *renderer) poolFile(pool *poolView, values map[string]any, outputs map[s
 	})
 }
 
+// beforeUserData finds the files of a pool and the values of its templates,
+// with the place of its uploaded files.
+func (r *renderer) beforeUserData(pool *poolView, values map[string]any, outputs map[string]string) (poolSource, map[string]any, error) {
+	s, err := r.source(pool)
+	if err != nil {
+		return s, nil, err
+	}
+	own, err := r.poolValues(pool, values)
+	if err != nil || r.in.Lookups == nil || !isAWS(r.in.Cluster.Provider) || s.files == "" {
+		return s, own, err
+	}
+	own["S3GeneratedFilesPath"], err = r.filesOfPool(pool, s, own, outputs)
+	return s, own, err
+}
+
 // handedOn is the user data as the template of the pool gets it: compressed
 // for launch templates, as it is for Karpenter. Ignition reads no compressed
 // user data.
 func (r *renderer) handedOn(pool *poolView, s poolSource, text string) (string, error) {
-	switch {
-	case pool.IsKarpenter():
+	if pool.IsKarpenter() {
 		return text, nil
-	case s.convert:
-		return base64.StdEncoding.EncodeToString([]byte(text)), nil
 	}
-	return Compress(text)
+	encoded, err := base64.StdEncoding.EncodeToString([]byte(text)), error(nil)
+	if !s.convert {
+		encoded, err = Compress(text)
+	}
+	if r.masks && r.engine.secrets.in(text) {
+		r.engine.secrets.add(encoded)
+	}
+	return encoded, err
 }
 
 // filesOfPool renders and uploads the files of a pool.

@@ -39,6 +39,8 @@ type Apps struct {
 	Down, PackedSince map[string]time.Time
 	// SickSince is since when more pods than before are not ready; zero when they are not.
 	SickSince time.Time
+	// CautionSince is since when anything has been wrong with them.
+	CautionSince time.Time
 	// At is when they were last looked at, and Caution what was found wrong.
 	At      time.Time
 	Caution string
@@ -52,7 +54,6 @@ func (a Apps) clone() Apps {
 // app is an application as it is now.
 type app struct {
 	name     string
-	all      int
 	ready    int
 	most     int    // ready pods on one node
 	on       string // that node
@@ -85,7 +86,7 @@ func (v *view) watchApps() {
 				h.Packed[a.name] = true
 			}
 		}
-		h.Down, h.PackedSince, h.SickSince = map[string]time.Time{}, map[string]time.Time{}, time.Time{}
+		h.Down, h.PackedSince, h.SickSince, h.CautionSince = map[string]time.Time{}, map[string]time.Time{}, time.Time{}, time.Time{}
 		return
 	}
 	down := map[string]time.Time{}
@@ -110,7 +111,11 @@ func (v *view) watchApps() {
 	} else if h.SickSince.IsZero() {
 		h.SickSince = v.now
 	}
-	h.Caution = v.suffering(names, important, sick, all, apps)
+	if h.Caution = v.suffering(names, important, sick, all, apps); h.Caution == "" {
+		h.CautionSince = time.Time{}
+	} else if h.CautionSince.IsZero() {
+		h.CautionSince = v.now
+	}
 	if !v.careless {
 		v.caution = h.Caution
 	}
@@ -138,6 +143,24 @@ func (v *view) suffering(down []string, important bool, sick, all int, apps []ap
 		}
 	}
 	return ""
+}
+
+// cautionPatience times as long as a blocked node is waited for, suffering
+// applications are; then the roll ends and names the nodes that are left.
+const cautionPatience = 6
+
+// forsake sets the nodes of a pool aside that wait for suffering applications,
+// once nothing else goes on in it and nobody has come for long.
+func (v *view) forsake(p *pool) {
+	since := v.History.Apps.CautionSince
+	if v.caution == "" || since.IsZero() || p.moving() > 0 || v.now.Sub(since) < cautionPatience*p.blockedAfter() {
+		return
+	}
+	for _, m := range p.of(fresh) {
+		if m.node != nil {
+			v.setAside(m, v.caution)
+		}
+	}
 }
 
 // packedFor is how long a packed application holds up others: as long as a
@@ -207,9 +230,8 @@ func (v *view) apps() (apps []app, sick, all int) {
 		a := &apps[at]
 		if !p.Deleting {
 			all++
-			a.all++
-			if !p.Ready {
-				sick++
+			if !p.Ready && (p.Node != "" || p.VolumeZone == "") {
+				sick++ // one that waits for a node in its zone is what the roll is for
 			}
 		}
 		a.critical = a.critical || p.Critical

@@ -124,3 +124,24 @@ func before(a, b candidate) int {
 		cmp.Compare(a.name(), b.name()),
 	)
 }
+
+// beginAgain begins the drains again that have just been begun and do not show:
+// the view is late, or the mark was not written. Another node must not be taken
+// in their place, since that could be one too many.
+func (v *view) beginAgain(p *pool) {
+	for _, m := range p.of(fresh) {
+		if m.node == nil || !m.old() || m.starts {
+			continue
+		}
+		at, begun := v.History.Begun[m.node.Name]
+		if age := v.now.Sub(at); begun && age >= 0 && age < lateView {
+			v.begin(candidate{member: m, cost: 1}, "")
+			v.History.Begun[m.node.Name] = at
+		}
+	}
+	for name, at := range v.History.Begun {
+		if age := v.now.Sub(at); age < 0 || age >= lateView {
+			delete(v.History.Begun, name)
+		}
+	}
+}

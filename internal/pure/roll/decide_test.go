@@ -307,19 +307,20 @@ func TestDecide_PartialNamesNodePodAndBudget(t *testing.T) {
 			n.Annotations[fairway.AnnotationQuarantine] = noon.Add(-time.Minute).Format(time.RFC3339) + " the budget can never be met"
 			n.Annotations[fairway.AnnotationMarks] = `{"taint":"u","lifecycle-status":"u","quarantine":"u"}`
 		}).
-		node("n2", "b", "new").pod("web-1", "n1").
+		node("n2", "b", "new", protected).pod("web-1", "n1").
 		budget(fairway.Budget{Name: "web", CurrentHealthy: 1, DesiredHealthy: 1, ExpectedPods: 1}, "web-1")
 	d := Decide(c.Snapshot, noon)
 	want := []fairway.BlockedNode{{Node: "n1", Pod: "default/web-1", Budget: "default/web", Reason: "the budget can never be met"}}
 	if diff := cmp.Diff(want, d.Blocked); diff != "" || !d.Done {
 		t.Errorf("done %v, blocked (-want +got):\n%s", d.Done, diff)
 	}
-	if diff := cmp.Diff([]string{"mark n1 clean", "set-desired w 2 base 0"}, texts(d.Actions)); diff != "" {
+	if diff := cmp.Diff([]string{"unprotect n2", "mark n1 clean"}, texts(d.Actions)); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}
 	// Cleaned up, the next look ends it: the node is not begun again.
 	c.Nodes[0].Annotations, c.Nodes[0].Taints, c.Nodes[0].Labels[fairway.LabelLifecycleStatus] = nil, nil, "ready"
 	delete(c.Pools[0].Group.Tags, fairway.TagRollBase)
+	c.Instances[1].Protected = false
 	c.History = d.History
 	again := Decide(c.Snapshot, noon.Add(time.Second))
 	if !again.Done || len(again.Actions) > 0 || len(again.Blocked) != 1 {

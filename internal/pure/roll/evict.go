@@ -102,7 +102,7 @@ func (v *view) holds(m *member, pod fairway.Pod, left map[string]int, gone map[s
 	if _, seen := left[key]; !seen {
 		left[key] = v.allowance(key, pod, m.pool.retryRefused())
 	}
-	if left[key] == 0 {
+	if left[key] == 0 || v.mustForce(m, &pod, key) {
 		w.Reason, w.Budget = v.refusal(pod)
 		w.Reason = fmt.Sprintf("draining %s: %s", m.node.Name, w.Reason)
 		w.Actor = "whoever runs " + podName(pod)

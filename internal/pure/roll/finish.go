@@ -24,7 +24,7 @@ func (v *view) finish() {
 			if m.kind == leaving {
 				continue
 			}
-			if m.guarded() {
+			if m.guarded() && p.count(quarantined) == 0 { // otherwise tidyUp does, when all pools are through
 				v.unprotect(m)
 				clean = false
 			}
@@ -34,7 +34,7 @@ func (v *view) finish() {
 			case m.kind == kept:
 				v.keep(m)
 				clean = !v.clean(m, "waits for somebody to ask for its replacement") && clean
-			case !m.old() && v.clean(m, "is up to date"):
+			case !m.old() && p.count(quarantined) == 0 && v.clean(m, "is up to date"):
 				clean = false
 			}
 		}
@@ -116,21 +116,30 @@ func (v *view) forget(p *pool) bool {
 }
 
 // tidyUp is the end of a roll that leaves nodes behind: their marks and the
-// tags go, and the nodes are named.
+// tags go, and the nodes are named. Protections go first: marks and tags tell
+// which of them are the roll's.
 func (v *view) tidyUp() {
-	v.endProbes()
+	busy := v.endProbes()
 	for _, p := range v.everyPool() {
 		for _, m := range p.members {
-			if m.kind == leaving {
-				continue
-			}
-			if m.guarded() {
+			if m.kind != leaving && m.guarded() {
 				v.unprotect(m)
+				busy = true
 			}
-			v.clean(m, "cannot be rolled")
 		}
-		if p.tagged && !v.forget(p) {
-			return
+	}
+	for _, p := range v.everyPool() {
+		for _, m := range p.members {
+			switch {
+			case m.kind == leaving:
+			case busy:
+				v.clean(m, "stays as it is", fairway.MarkScaleDown)
+			default:
+				v.clean(m, "stays as it is")
+			}
+		}
+		if p.tagged && !busy {
+			v.forget(p)
 		}
 	}
 	v.Done, v.Blocked = true, v.History.Blocked

@@ -28,20 +28,17 @@ func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) 
 	case v.now.Before(at):
 		w.Reason += fmt.Sprintf("; it may be deleted by force from %s on", at.UTC().Format(time.DateTime))
 		return false
-	case m.forced || gone[w.Budget]:
+	case m.forced || gone["budget "+w.Budget] || !v.refusedNow(m, v.refusalKey(&pod)):
 		return false
 	}
-	refused, known := v.History.RefusedAt[RefusalKey(v.budgets, pod)]
-	if !known || v.now.Sub(refused) > max(freshRefusal, 3*m.pool.retryRefused()) {
-		return false // it is asked first whether it may go
-	}
 	m.forced = true
+	v.History.Forced["node "+m.node.Name] = v.now
 	service := serviceOf(pod)
 	if service != "" {
 		gone[service] = true
 	}
 	for _, b := range v.covering[pod.UID] {
-		gone[budgetName(*b)] = true
+		gone["budget "+budgetName(*b)] = true
 		v.History.Forced[budgetName(*b)] = v.now
 	}
 	f := m.pool.Forcing
@@ -53,6 +50,25 @@ func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) 
 			waited.Round(time.Second), m.pool.forceGrace(&pod), f.MinPodLifetime, f.MinHealthySiblingLifetime, f.MinUnhealthySiblingLifetime, f.Interval),
 		Why: fmt.Sprintf("draining %s: deletes %s by force, which %s has held for %s", m.node.Name, podName(pod), w.Budget, waited.Round(time.Second))})
 	return true
+}
+
+// refusedNow reports whether the API server has refused an eviction under a key
+// just now: a pod is asked first whether it may go.
+func (v *view) refusedNow(m *member, key string) bool {
+	refused, known := v.History.RefusedAt[key]
+	return known && v.now.Sub(refused) <= max(freshRefusal, 3*m.pool.retryRefused())
+}
+
+// mustForce reports whether another eviction of the pod would be in vain, and
+// forcing may take its place.
+func (v *view) mustForce(m *member, pod *fairway.Pod, key string) bool {
+	covering := v.covering[pod.UID]
+	if !m.pool.Forcing.Enabled || m.forced || len(covering) == 0 || !v.refusedNow(m, key) || v.now.Before(v.forceChance(m, pod)) ||
+		len(covering) == 1 && covering[0].DisruptionsAllowed > 0 {
+		return false
+	}
+	at, why := v.forceable(m, pod)
+	return why == "" && !v.now.Before(at)
 }
 
 // forceNever is what an owner says who wants a pod never to be forced.
@@ -112,7 +128,11 @@ func (v *view) forceable(m *member, pod *fairway.Pod) (at time.Time, why string)
 // enough to force a pod. A pause is no part of a drain.
 func (v *view) forceChance(m *member, pod *fairway.Pod) time.Time {
 	at := latest(m.drainStart(), v.History.PausedAt).Add(m.pool.forceGrace(pod))
-	if last, err := time.Parse(time.RFC3339, m.node.Annotations[fairway.AnnotationLastForced]); err == nil {
+	last, err := time.Parse(time.RFC3339, m.node.Annotations[fairway.AnnotationLastForced])
+	if err != nil {
+		last = time.Time{}
+	}
+	if last = latest(last, v.History.Forced["node "+m.node.Name]); !last.IsZero() {
 		at = latest(at, last.Add(m.pool.Forcing.Interval))
 	}
 	return at
@@ -136,8 +156,8 @@ func (v *view) hopes(m *member) bool {
 	if !v.mayForce(m) {
 		return false
 	}
-	now := slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
-		if len(v.covering[pod.UID]) == 0 || pod.Deleting {
+	now := slices.ContainsFunc(m.next(), func(pod fairway.Pod) bool {
+		if len(v.covering[pod.UID]) == 0 || pod.Deleting || serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "" {
 			return false
 		}
 		at, why := v.forceable(m, &pod)

@@ -15,8 +15,13 @@ func (v *view) grows(p *pool) {
 	if !p.tagged || p.Remove {
 		return
 	}
+	defer func() { p.added = v.History.ScaledUp[p.Pool] }()
 	set, err := strconv.Atoi(p.Tags[fairway.TagRollSize])
 	if asked, ok := v.History.Asked[p.Pool]; ok {
+		if asked.Desired == p.Desired {
+			asked.Seen = p.Desired // it has happened
+			v.History.Asked[p.Pool] = asked
+		}
 		if v.now.Sub(asked.At) < lateView {
 			return // the view may be from before
 		}
@@ -27,6 +32,16 @@ func (v *view) grows(p *pool) {
 	}
 	p.base += p.Desired - set
 	p.scaledUp = p.Desired - set
+	v.History.ScaledUp[p.Pool] += p.scaledUp
+}
+
+// arriving is how many of the nodes that an autoscaler has added may still be
+// on their way: until they are ready the pool cannot have them.
+func (p *pool) arriving() int {
+	if p.added == 0 {
+		return 0
+	}
+	return min(p.added, p.count(booting, broken)+p.launching())
 }
 
 // recordGrowth writes the new size down before anything else changes the size.

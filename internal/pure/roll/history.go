@@ -39,7 +39,7 @@ type History struct {
 	Lacking map[string]Lack
 	// Proven is since when the probe of a new instance has been good, by id.
 	Proven map[string]time.Time
-	// Forced is when a pod was last deleted by force, by budget.
+	// Forced is when a pod was last deleted by force, by budget and by node.
 	Forced map[string]time.Time
 	// PausedAt is when the roll was last seen paused.
 	PausedAt time.Time
@@ -51,6 +51,11 @@ type History struct {
 	Units map[string]Unit
 	// Boots is how long the new instances took, by id.
 	Boots map[string]Boot
+	// Begun is when the drain of a node was begun last, by node: a view that does
+	// not show it yet is late.
+	Begun map[string]time.Time
+	// ScaledUp is by how much autoscalers have made a pool larger since the roll began.
+	ScaledUp map[string]int
 	// Places is how many instances a pool had, those shutting down included, when
 	// the cloud refused another.
 	Places map[string]int
@@ -159,6 +164,8 @@ func (h History) clone() History {
 		Units:       cloned(h.Units),
 		Boots:       cloned(h.Boots),
 		Places:      cloned(h.Places),
+		ScaledUp:    cloned(h.ScaledUp),
+		Begun:       cloned(h.Begun),
 	}
 }
 
@@ -209,7 +216,7 @@ func (h *History) each(change func(time.Time) time.Time) {
 	}
 	h.Began = change(h.Began)
 	h.PausedAt = change(h.PausedAt)
-	h.Apps.SickSince = change(h.Apps.SickSince)
+	h.Apps.SickSince, h.Apps.CautionSince = change(h.Apps.SickSince), change(h.Apps.CautionSince)
 }
 
 func earlier(a, b time.Time) time.Time {

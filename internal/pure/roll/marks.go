@@ -84,11 +84,10 @@ func (p *pool) isSurplus(m *member) bool {
 // that let the cloud choose, and those that end nodes themselves. Outdated
 // nodes stay free to go.
 func (v *view) protect(p *pool) {
-	if p.active() == 0 {
-		return
-	}
+	waits := p.active() > 0 || p.tagged && p.count(quarantined) > 0 // for other pools, or another try
 	for _, m := range p.members {
-		if !m.old() && m.kind != leaving {
+		// In the end those that are still coming.
+		if !m.old() && m.kind != leaving && (waits || p.tagged && m.kind == booting) {
 			v.guard(m, "protects the new node %s from scale-in")
 		}
 	}

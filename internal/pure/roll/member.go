@@ -35,6 +35,8 @@ type member struct {
 	starts, freed, held bool
 	// forced says that a pod of it is deleted by force in this decision.
 	forced bool
+	// probed says that its probe is deleted in this decision.
+	probed bool
 	// ends says that an abort ends it.
 	ends bool
 	// cleaned says that its marks are taken away in this decision.

@@ -17,6 +17,8 @@ type pool struct {
 	base int
 	// scaledUp is what an autoscaler has added to it that is not recorded yet.
 	scaledUp int
+	// added is all that autoscalers have added since the roll began.
+	added int
 	// bootTimeout is when a new instance is late, as learnt; 0 when not known.
 	bootTimeout time.Duration
 	// counted, readyNow and floorNow keep what capacity has counted.
@@ -122,7 +124,7 @@ func (p *pool) schedulable() int {
 // floor is the capacity that the pool keeps: its size from before the roll but
 // for outdated nodes that a person had cordoned.
 func (p *pool) floor() int {
-	n := p.base
+	n := p.base - p.arriving()
 	for _, m := range p.outdated() {
 		if m.node != nil && m.node.Unschedulable && m.kind != draining && owned(*m.node)[fairway.MarkCordon] == "" {
 			n--

@@ -191,10 +191,15 @@ func (v *view) probe() {
 	}
 }
 
-// endProbe deletes the probe pod of a node.
-func (v *view) endProbe(m *member, pod *fairway.Pod) {
+// endProbe deletes the probe pod of a node, once in a decision.
+func (v *view) endProbe(m *member, pod *fairway.Pod) bool {
+	if m.probed {
+		return true
+	}
+	m.probed = true
 	v.act(m.pool, Action{Kind: ActionEndProbe, Node: m.node.Name, Instance: m.ID, Pod: *pod,
 		Why: fmt.Sprintf("%s needs its probe no more", m.node.Name)})
+	return true
 }
 
 // endProbes deletes all probe pods of the pools.
@@ -205,8 +210,7 @@ func (v *view) endProbes() (any bool) {
 				continue
 			}
 			if pod := v.needs.probes[m.node.Name]; pod != nil && !pod.Deleting {
-				v.endProbe(m, pod)
-				any = true
+				any = v.endProbe(m, pod) || any
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func (v *view) countServing() map[owner]serving {
 	for key, s := range counts {
 		if key.kind == "StatefulSet" {
 			service := key.namespace + "/" + key.name
-			s.all = max(s.all, v.History.Services[service].Members, ordinals(v.services[service]))
+			s.all = max(s.all, v.History.Services[service].Members, ordinals(v.services[service]), v.expected(v.services[service]))
 			counts[key] = s
 		}
 	}

@@ -29,6 +29,7 @@ type candidate struct {
 
 // start begins as many drains as capacity and zones allow, the best first.
 func (v *view) start(p *pool) {
+	v.beginAgain(p)
 	for range p.members {
 		all, later := v.inTurn(p, v.candidates(p))
 		if len(all) == 0 {
@@ -39,6 +40,7 @@ func (v *view) start(p *pool) {
 			p.still = true
 			v.hold(all, why)
 			v.hold(later, why)
+			v.forsake(p)
 			return
 		}
 		i := slices.IndexFunc(all, func(c candidate) bool { return v.refuses(c, all) == "" })
@@ -122,12 +124,18 @@ const mostRetries = 3
 func (v *view) retries(m *member) bool {
 	since, _ := quarantine(*m.node)
 	tried := v.History.Retries[m.node.Name]
+	if v.History.Apps.Caution != "" {
+		return false
+	}
 	if tried.Count > 0 && tried.Since.Equal(since) {
 		return true
 	}
 	last := !tried.Forcing && v.mayForce(m) && !slices.ContainsFunc(m.pool.members, func(o *member) bool {
 		return o.old() && (o.kind == fresh && !o.again || o.kind == draining && o.node.Annotations[fairway.AnnotationQuarantine] == "")
 	})
+	if len(v.hopeless(m)) > 0 {
+		return false // nothing has changed about what holds it
+	}
 	if !last && (tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain())) {
 		return false
 	}
@@ -254,6 +262,7 @@ func (v *view) begin(c candidate, why string) {
 		why = "a replacement is ready"
 	}
 	m.starts = true
+	v.History.Begun[m.node.Name] = v.now
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("draining %s: %s", m.node.Name, why)})
 }
@@ -263,6 +272,7 @@ func (v *view) begin(c candidate, why string) {
 // more than Settings allow, and of one only while nothing else is on its way.
 func (v *view) squeeze(p *pool, all []candidate) (candidate, string, bool) {
 	ready, floor := v.capacity(p)
+	floor += p.arriving() // what may be lacking is one thing, what is still to come another
 	short := p.short()
 	switch {
 	case p.resized || !v.full(p) || p.OneAtATime && v.controlPlaneMoves() || ready-1 < floor-short:

@@ -267,3 +267,49 @@ func TestOrphans_OfNewMarks(t *testing.T) {
 		t.Errorf("marks (-want +got):\n%s", diff)
 	}
 }
+
+// TestDecide_EndsWhereApplicationsSuffer: nobody comes, and the roll ends with
+// the nodes that it did not touch, named.
+func TestDecide_EndsWhereApplicationsSuffer(t *testing.T) {
+	t.Parallel()
+	c := newCluster(3, 5, tagged(2)).node("n1", "a", "old", pending).node("n2", "b", "old", pending).node("n3", "a", "new", readyFor(time.Minute)).
+		pod("dns-1", "n3", down, critical)
+	c.History.Apps = Apps{Ready: map[string]bool{"default/dns": true}, Packed: map[string]bool{}, All: 1, Down: map[string]time.Time{"default/dns": noon.Add(-2 * time.Hour)},
+		CautionSince: noon.Add(-59 * time.Minute)}
+	if d := Decide(c.Snapshot, noon); len(d.Actions) > 0 || d.Done {
+		t.Errorf("before its patience is over: %v, done %v", texts(d.Actions), d.Done)
+	}
+	c.History.Apps.CautionSince = noon.Add(-61 * time.Minute)
+	d := Decide(c.Snapshot, noon)
+	if diff := cmp.Diff([]string{"mark n1 quarantine", "mark n2 quarantine"}, texts(d.Actions)); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+}
+
+// TestDecide_DrainsOnceMoreToForce: a node that was set aside is drained again
+// when all others are through, so that forcing has its chance, and only once.
+func TestDecide_DrainsOnceMoreToForce(t *testing.T) {
+	t.Parallel()
+	aside := func(n *fairway.Node, _ *fairway.Instance) {
+		n.Annotations[fairway.AnnotationQuarantine] = noon.Add(-time.Minute).Format(time.RFC3339) + " its budget"
+		n.Annotations[fairway.AnnotationMarks] = `{"taint":"u","lifecycle-status":"u","quarantine":"u"}`
+	}
+	build := func(enabled bool, retry Retry) *cluster {
+		c := newCluster(3, 5, tagged(2), with(func(s *Settings) { s.Forcing = Forcing{Enabled: enabled, GracePeriod: time.Hour} })).
+			node("n1", "a", "old", pending, aside).node("n2", "b", "new", readyFor(time.Minute)).node("n3", "a", "new", readyFor(time.Minute)).pod("web-1", "n1").
+			budget(fairway.Budget{Name: "web", CurrentHealthy: 1, DesiredHealthy: 1, ExpectedPods: 1}, "web-1")
+		c.History.Retries = map[string]Retry{"n1": retry}
+		return c
+	}
+	again := texts(Decide(build(true, Retry{}).Snapshot, noon).Actions)
+	if diff := cmp.Diff([]string{"mark n1 draining"}, again); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+	for _, c := range []*cluster{build(false, Retry{}), build(true, Retry{Count: 1, Since: noon.Add(-time.Hour), Forcing: true})} {
+		for _, a := range texts(Decide(c.Snapshot, noon).Actions) {
+			if a == "mark n1 draining" {
+				t.Error("it is drained again for nothing")
+			}
+		}
+	}
+}

@@ -42,6 +42,7 @@ func (v *view) setAside(m *member, reason string) {
 	}
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("leaves %s alone: %s", m.node.Name, reason)})
+	delete(v.History.Begun, m.node.Name)
 	m.kind, m.freed = quarantined, true
 	m.pool.frees = true
 }

@@ -19,6 +19,7 @@ func (w *world) autoscale() {
 	if g := w.groups[w.rand.IntN(len(w.groups))]; w.rand.IntN(3) == 0 && g.Desired < g.spec.Max && !g.spec.Settings.OneAtATime {
 		g.Desired++
 		g.raised++
+		g.raisedAt = w.now
 		w.balance(g)
 		return
 	}

@@ -106,7 +106,8 @@ func (w *world) exclude(n *node, out bool) {
 	told := w.now
 	for _, p := range n.pods {
 		if p.target {
-			w.after(w.fraction(n.inst.of.spec.Settings.Deregistration), func() {
+			// The setting allows for the time that the call itself takes.
+			w.after(w.fraction(max(0, n.inst.of.spec.Settings.Deregistration-actsWithin)), func() {
 				if n.excluded && n.told == told && !p.ours {
 					w.unbind(p)
 				}

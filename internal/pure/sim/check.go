@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/fairwayhq/fairway"
+)
 
 // The invariants, by the words that a broken one is reported with.
 const (
@@ -77,7 +81,7 @@ func (c *checker) surge(g *group) int {
 	case s.OneAtATime:
 		return 1
 	case s.SurgePercent > 0:
-		return max(1, (g.base*s.SurgePercent+99)/100)
+		return max(1, ((g.base+g.raised)*s.SurgePercent+99)/100)
 	}
 	return max(1, s.Surge)
 }
@@ -111,7 +115,11 @@ func (c *checker) holds(m *manager) {
 // scalesIn is checked when an autoscaler removes a node.
 func (c *checker) scalesIn(n *node) {
 	w := c.world
-	if w.result.Outcome == "" && !n.original && !n.old() && n.inst.of.Tags != nil && w.now-n.inst.launched() > c.settles()+unneededFor {
+	rolling := false
+	for _, i := range n.inst.of.members {
+		rolling = rolling || i.node != nil && i.node.old() && i.node.owned != 0 && !i.node.owns(fairway.MarkQuarantine) && !i.node.leaving()
+	}
+	if w.result.Outcome == "" && rolling && !n.original && !n.old() && w.now-n.inst.launched() > c.settles()+unneededFor {
 		w.breaks(Truce, "the autoscaler removes %s, which the roll has just made", n.Name)
 	}
 }

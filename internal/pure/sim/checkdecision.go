@@ -25,7 +25,7 @@ func (c *checker) decides(m *manager, s roll.Snapshot, d roll.Decision, now time
 			w.breaks(Ends, "instance %s is shutting down already and ended again", a.Instance)
 		case braked && (a.Kind == roll.ActionTerminate || starts):
 			w.breaks(Brakes, "too many nodes are not ready, and still: %s", a.Why)
-		case s.Paused != "" && (a.Kind == roll.ActionTerminate || a.Kind == roll.ActionEvict || a.Kind == roll.ActionForce || starts):
+		case s.Paused != "" && !s.Aborted && (a.Kind == roll.ActionTerminate || a.Kind == roll.ActionEvict || a.Kind == roll.ActionForce || starts):
 			w.breaks(Pauses, "the roll is paused, and still: %s", a.Why)
 		case s.Aborted && (a.Kind == roll.ActionForce || starts && c.outdated(a.Node)):
 			w.breaks(Pauses, "the roll is aborted, and still: %s", a.Why)

@@ -26,6 +26,9 @@ func (c *checker) ends(d roll.Decision) {
 		if d.Failed != "" || w.aborted() || !n.Ready && n.faulty {
 			continue
 		}
+		if n.inst.of.spec.Settings.Strategy == roll.OnDelete && n.Annotations[fairway.AnnotationRotate] == "" {
+			continue // a person has not asked for it
+		}
 		if n.old() && !blocked[n.Name] {
 			w.breaks(Progress, "the roll is over and %s is still outdated and not named", n.Name)
 		} else if blocked[n.Name] && n.old() && !c.excused(n) {
@@ -42,7 +45,7 @@ func (c *checker) ends(d roll.Decision) {
 		if g.Tags != nil && w.CloudDelay == 0 && exact {
 			w.breaks(Leftovers, "the roll is over and group %s still has its tags", g.Pool)
 		}
-		if g.Desired != g.base && len(d.Blocked) == 0 && w.AutoscaleEvery == 0 {
+		if g.Desired != g.base && len(d.Blocked) == 0 && !w.aborted() && w.AutoscaleEvery == 0 {
 			w.breaks(Leftovers, "the roll is over and group %s has size %d, not %d", g.Pool, g.Desired, g.base)
 		}
 	}

@@ -49,7 +49,7 @@ func (c *checker) cordons(n *node) {
 	if g.lost > 0 && w.now-g.lost < c.settles() || !n.Ready && !n.faulty {
 		least--
 	}
-	if have.nodes < least {
+	if have.nodes < least && !g.spec.Settings.Spot && (n.old() || w.counts(n)) {
 		w.breaks(Floor, "cordoning %s leaves %d ready nodes in pool %s, %d before the roll", n.Name, have.nodes, g.Pool, g.base)
 	}
 	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) {
@@ -62,7 +62,7 @@ func (c *checker) cordons(n *node) {
 			}
 		}
 	}
-	if at := w.PauseAt; at > 0 && w.paused() != "" && w.now > at+c.settles() {
+	if at := w.PauseAt; at > 0 && w.paused() != "" && !w.aborted() && w.now > at+c.settles() {
 		w.breaks(Pauses, "%s is cordoned while the roll is paused", n.Name)
 	}
 	if w.AbortAt > 0 && w.now > w.AbortAt+c.settles() && n.old() {
@@ -105,15 +105,11 @@ func (c *checker) excludes(n *node) {
 		return
 	}
 	for _, wl := range w.workloads {
-		if wl.Kind != "ReplicaSet" && wl.Kind != "StatefulSet" {
-			continue
+		if wl.Kind != "ReplicaSet" && wl.Kind != "StatefulSet" || c.kills > 0 && wl.Kind == "StatefulSet" && wl.MinAvailable < 0 {
+			continue // of the last one, a new manager cannot know that a pod is missing
 		}
-		in, here, all := 0, 0, 0
+		in, here, all := 0, 0, wl.Replicas
 		for _, p := range wl.pods {
-			if p.Finished {
-				continue
-			}
-			all++
 			if p.on == nil || p.Deleting || p.on.excluded && p.on != n || p.broken || !p.started {
 				continue
 			}
@@ -145,7 +141,7 @@ func (c *checker) terminates(inst *instance, decrement bool) {
 		w.breaks(Limits, "group %s shrinks below its size from before the roll", inst.Pool)
 	}
 	n := inst.node
-	if n == nil || inst.bad != sound {
+	if n == nil || inst.bad != sound || w.ClockJumps && !n.Ready {
 		return
 	}
 	if len(n.volumes) > 0 && !c.dead(n) {

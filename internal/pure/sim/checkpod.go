@@ -108,7 +108,8 @@ func (c *checker) siblings(p *pod, f roll.Forcing) {
 			if o.Ready {
 				least = f.MinHealthySiblingLifetime
 			}
-			if o != p && b.covers(o) && !o.Finished && !w.ClockJumps && w.time().Sub(o.CreatedAt) < least-c.settles()-2*time.Second {
+			young := w.time().Sub(o.CreatedAt) < c.settles() // too new to be seen
+			if o != p && b.covers(o) && !o.Finished && !w.ClockJumps && !young && w.time().Sub(o.CreatedAt) < least-c.settles()-2*time.Second {
 				w.breaks(Forced, "pod %s is deleted by force while its sibling %s is %s old", p.Name, o.Name, w.time().Sub(o.CreatedAt))
 			}
 		}

@@ -11,6 +11,7 @@ import (
 // group is a cloud group.
 type group struct {
 	fairway.Group
+	world     *world
 	spec      *PoolSpec
 	base      int         // its size from before the roll
 	members   []*instance // all but the ended
@@ -19,6 +20,7 @@ type group struct {
 	refused   int           // launches that the cloud still refuses
 	lost      time.Duration // when something else last took a node, or the size, away
 	raised    int           // what an autoscaler added
+	raisedAt  time.Duration // when it last did
 	unsettled bool          // its limits are to be checked
 }
 
@@ -167,6 +169,9 @@ func (w *world) lose(inst *instance, decrement bool) {
 		return
 	}
 	inst.of.lost = w.now
+	if n := inst.node; n != nil {
+		n.drained = -1 // what fails now is not the roll's
+	}
 	w.shutDown(inst, decrement)
 }
 
@@ -203,6 +208,9 @@ func (w *world) setDesired(pool string, desired, base int) {
 	g.Desired = desired
 	g.Max = max(g.spec.Max, desired)
 	g.unsettled = true
+	if g.raised > 0 && w.now-g.raisedAt < w.checker.settles() {
+		g.Desired = max(desired, g.attached) // what the roll could not know of costs nobody a node
+	}
 	if base > 0 {
 		g.Tags = map[string]string{fairway.TagRollBase: strconv.Itoa(base), fairway.TagRollSize: strconv.Itoa(desired)}
 	} else {

@@ -87,12 +87,18 @@ func (w *world) startProbe(name string) {
 	p.Labels = map[string]string{fairway.LabelProbe: n.Name}
 	n.add(p)
 	n.probe = p
-	w.after(w.about(w.PodStart), func() {
-		if !p.gone && n.Ready && n.agents {
-			p.Ready = true
+	var try func()
+	try = func() {
+		switch {
+		case p.gone:
+		case n.Ready && n.agents:
+			p.Ready, p.ReadySince, p.started, n.probed = true, w.time(), true, true
 			w.proves(n)
+		default:
+			w.after(2*time.Second, try)
 		}
-	})
+	}
+	w.after(w.about(w.PodStart), try)
 }
 
 // force deletes a pod without asking its budgets.
@@ -101,6 +107,7 @@ func (w *world) force(a roll.Action) {
 	if p == nil || p.Deleting {
 		return
 	}
+	w.mark(a.Node, a.Marks)
 	w.checker.forces(p, a)
 	w.result.Forced++
 	w.deletePod(p, true)

@@ -27,7 +27,7 @@ const (
 	// actsWithin is how long an action takes at most.
 	actsWithin = 200 * time.Millisecond
 	// patience is the longest pause between two looks.
-	patience = 6 * time.Second
+	patience = 12 * time.Second
 	// maxKills is after how many kills and take-overs a manager is left alone, so
 	// that a run ends.
 	maxKills = 40
@@ -119,10 +119,9 @@ func (m *manager) tick() {
 		latest = max(latest, in)
 		w.after(in, func() { m.act(budgets, a) })
 	}
-	if m.quiet = m.quiet * 2; len(d.Actions) > 0 || m.quiet == 0 {
-		m.quiet = min(d.Next, w.about(w.Look))
+	if m.quiet = min(m.quiet*2, patience); len(d.Actions) > 0 || m.quiet == 0 {
+		m.quiet = w.about(w.Look)
 	}
-	m.quiet = min(m.quiet, patience)
 	m.rest(latest + m.quiet)
 }
 
@@ -235,7 +234,9 @@ func (w *world) ends(d roll.Decision) {
 	w.checker.ends(d)
 	w.calm = true
 	w.after(time.Minute, w.checker.forgotten)
-	w.after(90*time.Second, w.sweep)
+	for i := range 4 {
+		w.after(time.Duration(i+1)*time.Minute, w.sweep)
+	}
 	w.after(5*time.Minute, func() { w.checker.swept(); w.over = true })
 }
 

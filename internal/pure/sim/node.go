@@ -24,6 +24,7 @@ type node struct {
 	gone     bool
 	agents   bool          // its critical agents are Ready
 	probe    *pod          // that shows that it works
+	probed   bool          // it has shown it
 	since    time.Duration // since when it has had all that it needs; -1: not now
 	told     time.Duration // when load balancers were told to forget it
 	excluded bool          // load balancers forget it
@@ -72,10 +73,10 @@ func (w *world) register(inst *instance, isReady bool) *node {
 		if n.gone || inst.bad == unready || n.agents {
 			return
 		}
-		n.agents = inst.bad != agentless
+		n.agents = inst.bad != agentless || !w.hasAgents
 		for _, p := range n.pods {
 			if p.of.Kind == "DaemonSet" {
-				p.Ready = n.agents && n.Ready
+				p.Ready, p.ReadySince = n.agents && n.Ready, w.time()
 			}
 		}
 		w.proves(n)
@@ -100,7 +101,7 @@ func (n *node) equip() {
 // proves notes since when a new node has all that it needs.
 func (w *world) proves(n *node) {
 	s := n.inst.of.spec.Settings
-	all := n.Ready && n.inst.State == fairway.InstanceInService && n.agents && len(n.CSIDrivers) > 0 && (!s.Probe || n.probe != nil && n.probe.Ready)
+	all := n.Ready && n.inst.State == fairway.InstanceInService && n.agents && len(n.CSIDrivers) > 0 && (!s.Probe || n.probed)
 	switch {
 	case n.proven:
 	case !all:
@@ -113,7 +114,7 @@ func (w *world) proves(n *node) {
 // counts reports whether the node has been ready for so long that the roll may
 // build on it.
 func (w *world) counts(n *node) bool {
-	if !n.proven && n.since >= 0 && (w.ClockJumps || w.now-n.since >= n.inst.of.spec.Settings.MinReady-slack) {
+	if !n.proven && n.since >= 0 && (w.ClockJumps || w.checker.kills > 0 || w.now-n.since >= n.inst.of.spec.Settings.MinReady-slack) {
 		n.proven = true
 	}
 	return n.proven
@@ -150,7 +151,9 @@ func (n *node) leaving() bool {
 
 // old reports whether the node is outdated.
 func (n *node) old() bool {
-	return n.inst.Generation != n.inst.of.Generation || n.inst.Outdated != ""
+	i, s := n.inst, n.inst.of.spec.Settings
+	return i.Generation != i.of.Generation || i.Outdated != "" || n.Annotations[fairway.AnnotationRotate] != "" ||
+		s.MaxAge > 0 && i.of.world.time().Sub(i.LaunchedAt) >= s.MaxAge-slack
 }
 
 func (n *node) annotate(key, value string) {

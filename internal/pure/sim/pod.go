@@ -115,10 +115,7 @@ func (p *pod) stays() bool {
 func (n *node) add(p *pod) {
 	p.on, p.Node = n, n.Name
 	i, _ := slices.BinarySearchFunc(n.pods, p, func(a, b *pod) int {
-		if a.stays() != b.stays() {
-			return rank(a.stays()) - rank(b.stays())
-		}
-		return cmp.Compare(a.Name, b.Name)
+		return cmp.Or(rank(a.Finished)-rank(b.Finished), rank(a.stays())-rank(b.stays()), cmp.Compare(a.Name, b.Name))
 	})
 	n.pods = slices.Insert(n.pods, i, p)
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -10,9 +11,9 @@ import (
 
 // Shrink makes a scenario that breaks an invariant smaller for as long as it
 // still breaks the same one: fewer faults, workloads, pools, nodes and pods. The
-// same scenario always gives the same result. One that breaks nothing is
-// returned as it is.
-func Shrink(s Scenario, decide Policy) Scenario {
+// same scenario always gives the same result, unless ctx is cancelled: then it is
+// as small as it had become. One that breaks nothing is returned as it is.
+func Shrink(ctx context.Context, s Scenario, decide Policy) Scenario {
 	rule := Run(s, decide).Rule
 	if rule == "" {
 		return s
@@ -20,7 +21,7 @@ func Shrink(s Scenario, decide Policy) Scenario {
 	for runs := 0; ; {
 		smaller := false
 		for _, t := range steps(s) {
-			if runs++; runs > mostRuns {
+			if runs++; runs > mostRuns || ctx.Err() != nil {
 				return s
 			}
 			if Run(t, decide).Rule == rule {

@@ -35,7 +35,7 @@ func TestRoll_KeepsItsPromises(t *testing.T) {
 	for i, f := range p.Broken {
 		t.Errorf("seed %d: %s", f.Seed, f.Broken)
 		if i == 0 {
-			small := Shrink(Random(f.Seed), roll.Decide)
+			small := Shrink(t.Context(), Random(f.Seed), roll.Decide)
 			t.Errorf("made smaller: %s\n%s", Run(small, roll.Decide).Broken, indented(t, small))
 		}
 	}

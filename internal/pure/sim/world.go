@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,8 +66,9 @@ type world struct {
 	result  Result
 	over    bool
 
-	unplaced bool // the scheduler has something to do
-	marks    map[uint16]string
+	hasAgents bool // there are critical DaemonSets
+	unplaced  bool // the scheduler has something to do
+	marks     map[uint16]string
 }
 
 // Run plays a scenario until the roll is over and has been cleaned up after, an
@@ -77,6 +79,7 @@ func Run(s Scenario, decide Policy) Result {
 	w.source.Seed(s.Seed, 2)
 	w.rand = rand.New(&w.source)
 	w.checker.world = w
+	w.hasAgents = slices.ContainsFunc(s.Workloads, func(wl Workload) bool { return wl.Kind == "DaemonSet" && wl.Critical })
 	w.build()
 	w.take()
 	w.disturb()
@@ -84,7 +87,7 @@ func Run(s Scenario, decide Policy) Result {
 	for !w.over && len(w.queue) > 0 {
 		e := w.queue.pop()
 		if e.at > s.Cap && !w.calm {
-			w.breaks(Progress, "the roll has not ended after %s; it says: %s", s.Cap, w.manager.last.Sentence)
+			w.expire()
 			break
 		}
 		w.now = e.at
@@ -96,6 +99,18 @@ func Run(s Scenario, decide Policy) Result {
 	w.account()
 	w.result.Seconds = w.now.Seconds()
 	return w.result
+}
+
+// expire is the end of the time: the roll has to be over by then, unless the
+// cloud owes it something, and it says so.
+func (w *world) expire() {
+	for _, wait := range w.manager.last.Waits {
+		if wait.Actor == "the cloud" && (w.Quota > 0 || w.BadEvery > 0) {
+			w.result.Outcome = "waiting"
+			return
+		}
+	}
+	w.breaks(Progress, "the roll has not ended after %s; it says: %s", w.Cap, w.manager.last.Sentence)
 }
 
 // settle does what follows at once from an event.
@@ -166,7 +181,7 @@ func (w *world) chance(p float64) bool { return p > 0 && w.rand.Float64() < p }
 func (w *world) build() {
 	for i := range w.Pools {
 		p := &w.Pools[i]
-		g := &group{Group: fairway.Group{Pool: p.Name, Max: p.Max, Desired: p.Nodes, Generation: "2"}, spec: p, base: p.Nodes}
+		g := &group{Group: fairway.Group{Pool: p.Name, Max: p.Max, Desired: p.Nodes, Generation: "2"}, world: w, spec: p, base: p.Nodes}
 		for i := range w.Zones {
 			g.Zones = append(g.Zones, zoneName(i))
 		}
@@ -211,7 +226,7 @@ func (w *world) original(g *group, i int) {
 	if w.ForeignCordon && i == 0 {
 		n.Unschedulable, n.foreign = true, true
 	}
-	if w.Rotate && generation == "2" {
+	if w.Rotate && i%2 == 0 {
 		n.annotate(fairway.AnnotationRotate, "a person asked for it")
 	}
 }

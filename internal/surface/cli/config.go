@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 
@@ -21,7 +22,7 @@ type EvalOptions struct {
 
 // config is `fairway config`.
 func (e *env) config() *cobra.Command {
-	return group(&cobra.Command{Use: "config", Short: "Help for people who write templates"}, e.configEval(), e.configNormalise())
+	return group(&cobra.Command{Use: "config", Short: "Help for people who write templates"}, e.configEval(), e.configNormalise(), e.configLint())
 }
 
 func (e *env) configEval() *cobra.Command {
@@ -82,6 +83,75 @@ func (e *env) configNormalise() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// LintOptions are the arguments of `fairway config lint`.
+type LintOptions struct {
+	// SubjectOptions name the sources, and the registry file whose items count
+	// as defined; "" means none.
+	SubjectOptions
+	// Channel is what git sources are looked at.
+	Channel string
+}
+
+func (e *env) configLint() *cobra.Command {
+	var o LintOptions
+	var directory string
+	c := &cobra.Command{
+		Use:   "lint",
+		Short: "Look for mistakes in a configuration repository",
+		Long: `Looks at all templates without rendering them: those that do not parse, config items that are used but defined nowhere or defined but used nowhere,
+components without manifests, actions behind #, images without a version, and fields that no longer exist. Exit code 1 when a finding is an error.`,
+		Example: `  fairway config lint --directory .
+  fairway config lint --directory . --registry-file clusters.yaml -o json`,
+		Args: exactly(),
+	}
+	format := output(c, formatsList)
+	f := c.Flags()
+	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:dir:PATH or NAME:git:URL; repeatable")
+	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
+	f.StringVar(&o.RegistryFile, "registry-file", "", "clusters.yaml whose config items count as defined")
+	f.StringVar(&o.Channel, "channel", "HEAD", "branch, tag or commit of git sources")
+	f.StringVar(&o.WorkDir, "workdir", "", "folder for copies of git repositories (default: the user's cache)")
+	defaultsFlags(c, &o.Defaults)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		f, err := format()
+		if err != nil {
+			return err
+		}
+		if directory != "" {
+			o.ConfigSources = append(o.ConfigSources, "main:dir:"+directory)
+		}
+		if len(o.ConfigSources) == 0 {
+			return usagef("give --directory PATH, or --config-source NAME:git:URL", "no configuration source")
+		}
+		findings, err := e.Lint(c.Context(), o)
+		if err != nil {
+			return err
+		}
+		if err := list(f, e.Stdout, findings, func(bool) *table { return e.lintTable(findings) }); err != nil {
+			return err
+		}
+		wrong := 0
+		for _, one := range findings {
+			if one.Severity == render.LintError {
+				wrong++
+			}
+		}
+		if wrong > 0 {
+			return fairway.Errorf(fairway.CodeInvalid, "%d of %d findings are errors", wrong, len(findings))
+		}
+		return nil
+	}
+	return c
+}
+
+func (e *env) lintTable(findings []render.LintFinding) *table {
+	t := &table{header: []string{"FILE", "LINE", "SEVERITY", "CHECK", "FINDING", "HINT"}, width: e.Width, empty: "nothing to complain about"}
+	for _, f := range findings {
+		t.add(f.File, fmt.Sprint(f.Line), f.Severity, f.Check, f.Message, dash(f.Hint))
+	}
+	return t
 }
 
 // template reads a file, or standard input for -.

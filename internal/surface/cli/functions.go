@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
+	"github.com/fairwayhq/fairway/internal/pure/render"
 )
 
 // Functions are what the commands start, and the world they run in.
@@ -24,6 +25,8 @@ type Functions struct {
 	Eval func(ctx context.Context, o EvalOptions) (string, error)
 	// PDBController keeps the PodDisruptionBudgets of one cluster until ctx ends.
 	PDBController func(ctx context.Context, o PDBControllerOptions) error
+	// Lint returns what is wrong in config sources.
+	Lint func(ctx context.Context, o LintOptions) ([]render.LintFinding, error)
 	// Version is what `fairway version` prints; the zero value means what Version returns.
 	Version VersionInfo
 	// Stdin, Stdout and Stderr are empty when nil.

@@ -22,9 +22,10 @@ func (e *env) sim() *cobra.Command {
 		Short: "Play rolls of nodes in simulated worlds, in virtual time",
 		Long: `Plays rolls of nodes in simulated worlds, in virtual time. The worlds are simulated; what decides is the code that rolls real clusters.
 Nothing outside this process is touched.`,
-		Example: `  fairway sim roll                       how long rolls take beside the least time possible`,
+		Example: `  fairway sim roll                       how long rolls take beside the least time possible
+  fairway sim seeds --seeds 10000        that they hurt nothing, whatever goes wrong`,
 	},
-		e.simRoll())
+		e.simRoll(), e.simSeeds())
 }
 
 // simRoll is `fairway sim roll`.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +21,7 @@ const maxAnswer = 1 << 30
 type Client struct {
 	address string
 	token   string
+	reason  string
 	http    *http.Client
 }
 
@@ -37,56 +37,59 @@ func New(address, token string) *Client {
 // Address returns the address that the client was made with.
 func (c *Client) Address() string { return c.address }
 
+// WithReason returns a client whose writes are recorded with a reason; "" gives
+// none.
+func (c *Client) WithReason(reason string) *Client {
+	out := *c
+	out.reason = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' ' // a header is one line
+		}
+		return r
+	}, reason)
+	return &out
+}
+
 // get asks for a path and decodes the answer into out; nil ignores it.
 func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	return c.call(ctx, http.MethodGet, path, nil, out)
+	_, err := c.do(ctx, request{method: http.MethodGet, path: withQuery(path, query)}, out)
+	return err
 }
 
 // post sends a body to a path and decodes the answer into out.
 func (c *Client) post(ctx context.Context, path string, body, out any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return c.call(ctx, http.MethodPost, path, text, out)
+	_, err := c.do(ctx, request{method: http.MethodPost, path: path, body: body}, out)
+	return err
 }
 
-func (c *Client) call(ctx context.Context, method, path string, text []byte, out any) error {
-	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(text))
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// newRequest makes one attempt of a request.
+func (c *Client) newRequest(ctx context.Context, r request, text []byte) (*http.Request, error) {
+	out, err := http.NewRequestWithContext(ctx, r.method, c.address+r.path, bytes.NewReader(text))
 	if err != nil {
-		return fairway.Errorf(fairway.CodeInvalid, "the address of the server: %w", err).
+		return nil, fairway.Errorf(fairway.CodeInvalid, "the address of the server: %w", err).
 			WithHint("write it like http://127.0.0.1:8080")
 	}
-	request.Header.Set("Accept", "application/json, application/problem+json")
+	for name, value := range map[string]string{
+		"Accept": "application/json, application/problem+json", "If-Match": r.etag, "Idempotency-Key": r.key, "X-Fairway-Reason": c.reason,
+	} {
+		if value != "" {
+			out.Header.Set(name, value)
+		}
+	}
 	if text != nil {
-		request.Header.Set("Content-Type", "application/json")
+		out.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
+		out.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	if response.StatusCode/100 != 2 {
-		return c.refused(response, body)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fairway.Errorf(fairway.CodeInternal, "read the answer of %s to %s %s: %w", c.address, method, path, err).
-			WithHint("check that %s is a Fairway server of a fitting version", c.address)
-	}
-	return nil
+	return out, nil
 }
 
 // unreachable says that the server did not answer; a canceled call stays what it is.
@@ -151,6 +154,11 @@ var codes = map[int]fairway.Code{
 	http.StatusUnprocessableEntity: fairway.CodeInvalid,
 	http.StatusUnauthorized:        fairway.CodeUnauthorized,
 	http.StatusForbidden:           fairway.CodeForbidden,
+	http.StatusGone:                fairway.CodeNotFound,
+	// The server says these of input, too.
+	http.StatusMethodNotAllowed:      fairway.CodeInvalid,
+	http.StatusRequestEntityTooLarge: fairway.CodeInvalid,
+	http.StatusUnsupportedMediaType:  fairway.CodeInvalid,
 	http.StatusNotFound:            fairway.CodeNotFound,
 	http.StatusConflict:            fairway.CodeConflict,
 	http.StatusPreconditionFailed:  fairway.CodePrecondition,

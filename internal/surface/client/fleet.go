@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 
@@ -40,6 +41,11 @@ func set(query url.Values, name, value string) {
 
 // Clusters returns the clusters that pass the filter, oldest first.
 func (c *Client) Clusters(ctx context.Context, f fairway.ClusterFilter) ([]ClusterView, error) {
+	return items[ClusterView](ctx, c, "/api/v1/clusters", filterQuery(f))
+}
+
+// filterQuery is how both APIs write a filter.
+func filterQuery(f fairway.ClusterFilter) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"alias": f.Alias, "api_server_url": f.APIServerURL, "channel": f.Channel, "environment": f.Environment,
@@ -51,7 +57,7 @@ func (c *Client) Clusters(ctx context.Context, f fairway.ClusterFilter) ([]Clust
 	if f.CriticalityLevel != nil {
 		q.Set("criticality_level", strconv.Itoa(int(*f.CriticalityLevel)))
 	}
-	return items[ClusterView](ctx, c, "/api/v1/clusters", q)
+	return q
 }
 
 // Cluster returns the cluster with that id, alias or local id.
@@ -117,5 +123,8 @@ func (c *Client) Events(ctx context.Context, cluster string, after int64) ([]fai
 	return items[fairway.Event](ctx, c, "/api/v1/events", q)
 }
 
-// Healthy returns nil when the server answers and is ready to work.
-func (c *Client) Healthy(ctx context.Context) error { return c.get(ctx, "/readyz", nil, nil) }
+// Healthy returns nil when the server answers and is ready to work. It asks once.
+func (c *Client) Healthy(ctx context.Context) error {
+	_, err := c.do(ctx, request{method: http.MethodGet, path: "/readyz", once: true}, nil)
+	return err
+}

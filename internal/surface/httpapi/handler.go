@@ -67,7 +67,7 @@ func New(o Options) http.Handler {
 	outside := http.NewServeMux()
 	outside.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	outside.HandleFunc("GET /readyz", a.readyz)
-	outside.Handle("/", a.authenticated(a.routed(inside)))
+	outside.Handle("/", a.authenticated(a.idempotent(a.routed(inside))))
 	return a.guarded(outside)
 }
 

@@ -97,6 +97,7 @@ func (w *world) launch(zone int) {
 		}
 		w.register(inst, !bad)
 		if !bad {
+			w.after(seconds(w.MinReadyS), func() { w.changed = true })
 			inst.State, inst.InServiceAt = fairway.InstanceInService, w.now
 		}
 	})

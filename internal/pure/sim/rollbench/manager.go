@@ -13,7 +13,9 @@ const (
 	// reaction is how long the manager takes to see a change. On a real cluster
 	// it looks every 100 to 400 ms.
 	reaction = 100 * time.Millisecond
-	// patience is the longest pause while nothing happens for long.
+	// patience is the longest pause while nothing happens. What depends on time
+	// alone is then seen late by as much, but for a node that has been ready for
+	// long enough: that is an event of its own.
 	patience = 15 * time.Second
 )
 
@@ -58,8 +60,8 @@ func (m *manager) look() {
 		m.do(s, a)
 	}
 	pause := max(reaction, d.Next)
-	if m.quiet > 60 {
-		pause = max(pause, min(patience, pause*time.Duration(m.quiet/60)))
+	if m.quiet > 2 {
+		pause = max(pause, min(patience, pause*time.Duration(m.quiet-1)))
 	}
 	m.next = w.now.Add(pause)
 }
@@ -131,6 +133,9 @@ func (w *world) snapshot(h roll.History) roll.Snapshot {
 // shown are the pods node by node and by name, the order in which a decision
 // takes the least time. The list is good until the next one is made.
 func (w *world) shown() []fairway.Pod {
+	if m := w.manager.quiet; m > 0 && len(w.list) > 0 {
+		return w.list // nothing has changed
+	}
 	w.list = w.list[:0]
 	for _, n := range w.nodes {
 		if n.mixed {

@@ -57,6 +57,7 @@ func random(number uint64) Scenario {
 		s.MinReadyS = float64(between(0, 60))
 	}
 	s.Canary = chance(0.2)
+	s.CapS = 4 * 3600
 	return s
 }
 

@@ -8,6 +8,7 @@ ALTER TABLE infrastructure_accounts ADD COLUMN etag TEXT NOT NULL DEFAULT '';
 -- after hold what differs, with secrets masked.
 CREATE TABLE changes (
     id        TEXT   NOT NULL PRIMARY KEY,
+    nr        BIGINT GENERATED ALWAYS AS IDENTITY, -- of two changes of one object the later has the larger
     seq       BIGINT UNIQUE,
     at        BIGINT NOT NULL,
     kind      TEXT   NOT NULL,
