@@ -163,6 +163,45 @@ func (c *Cluster) Pool(name string) (NodePool, bool) {
 	return NodePool{}, false
 }
 
+// Mentions reports whether every word of a text occurs in the cluster's id,
+// alias or owner, or in a key or value of its config items or those of its
+// pools. The letters A to Z match in either case.
+func (c *Cluster) Mentions(search string) bool {
+	texts := []string{c.ID, c.Alias, c.Owner}
+	add := func(items map[string]string) {
+		for k, v := range items {
+			texts = append(texts, k, v)
+		}
+	}
+	add(c.ConfigItems)
+	for _, p := range c.NodePools {
+		add(p.ConfigItems)
+	}
+	return MentionedIn(search, texts...)
+}
+
+// MentionedIn reports whether every word of a text occurs in one of others, as
+// Cluster.Mentions does it.
+func MentionedIn(search string, texts ...string) bool {
+	for word := range strings.FieldsSeq(LowerASCII(search)) {
+		if !slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(LowerASCII(t), word) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// LowerASCII returns a text with the letters A to Z in lower case and nothing
+// else changed, which is what every database can do, too.
+func LowerASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
 // InfrastructureAccount is the account that clusters live in (contract 1.4).
 type InfrastructureAccount struct {
 	ID               string `json:"id"`

@@ -12,6 +12,10 @@ type ClusterFilter struct {
 	Alias, APIServerURL, Channel, Environment, InfrastructureAccount string
 	LifecycleStatus, LocalID, Provider, Region, CostCenter           string
 	CriticalityLevel                                                 *int32
+	// IDs selects these clusters.
+	IDs []string
+	// Search selects the clusters that mention every word of it (Cluster.Mentions).
+	Search string
 	// Terse leaves config items and node pools out of the answer.
 	Terse bool
 }

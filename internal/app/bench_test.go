@@ -60,7 +60,7 @@ func BenchmarkRoll30(b *testing.B) {
 	const nodes, surge = 30, 3
 	const termination = time.Second
 	f := newFleet(b, fleetOptions{clusters: []string{"dev-1"}, workers: nodes,
-		items: map[string]string{"roll_surge": fmt.Sprint(surge), "roll_min_ready": "0s"}})
+		items: map[string]string{"roll_surge": fmt.Sprint(surge), "roll_min_ready": "0s", "roll_canary": "false"}})
 	f.start()
 	f.awaitProvisioned()
 	f.apply("dev-1",

@@ -96,13 +96,18 @@ func TestRender_SeveralSources(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
-		"clusters.yaml":                                renderRegistry,
-		"main/cluster/config-defaults.yaml":            "late: first\nname: default\n",
-		"main/cluster/manifests/a/a.yaml":              manifest("a"),
-		"main/cluster/manifests/deletions.yaml":        "pre_apply: []\n",
-		"main/cluster/node-pools/worker/userdata.yaml": "{{ .NodePool.ConfigItems.late }}\n",
-		"extra/unused":                                 "",
+		"clusters.yaml":                              renderRegistry,
+		"main/cluster/config-defaults.yaml":          "late: first\nname: default\n",
+		"main/cluster/manifests/a/a.yaml":            manifest("a"),
+		"main/cluster/manifests/deletions.yaml":      "pre_apply: []\n",
+		"main/cluster/node-pools/base/userdata.yaml": "{{ .NodePool.ConfigItems.late }}\n",
+		"main/cluster/node-pools/worker/README":      "",
+		"extra/unused":                               "",
 	})
+	// Existing repositories share files of profiles by links.
+	if err := os.Symlink("../base/userdata.yaml", filepath.Join(dir, "main/cluster/node-pools/worker/userdata.yaml")); err != nil {
+		t.Fatal(err)
+	}
 	gitRepo(t, filepath.Join(dir, "repo"), map[string]map[string]string{
 		"dev":   {"cluster/manifests/a/a.yaml": manifest("of-dev")},
 		"other": {"cluster/manifests/a/a.yaml": manifest("of-other"), "cluster/config-defaults.yaml": "late: second\n"},

@@ -125,41 +125,20 @@ func (f *fleet) awaitStep(revision string, step fairway.StepName) {
 	})
 }
 
-// sayings collects what the update to a revision says that it does and waits
-// for; the answer ends that and returns all of it.
-func (f *fleet) sayings(revision string) func() string {
-	seen := map[string]bool{}
-	var all strings.Builder
-	var mu sync.Mutex
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			if u, err := f.newest(); err == nil && u.Revision == revision {
-				mu.Lock()
-				for _, text := range []string{u.Doing, u.Waiting} {
-					if !seen[text] {
-						seen[text] = true
-						fmt.Fprintln(&all, text)
-					}
-				}
-				mu.Unlock()
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-	}()
-	var once sync.Once
-	return func() string {
-		once.Do(func() { close(stop) })
-		<-ended
-		mu.Lock()
-		defer mu.Unlock()
-		return all.String()
+// said is what the events of a kind say of a cluster, a line each.
+func (f *fleet) said(id, kind string) string {
+	f.t.Helper()
+	events, err := f.client.Events(f.t.Context(), id, 0)
+	if err != nil {
+		f.t.Fatal(err)
 	}
+	var all strings.Builder
+	for _, e := range events {
+		if e.Kind == kind {
+			fmt.Fprintln(&all, e.Message)
+		}
+	}
+	return all.String()
 }
 
 // floor watches which workers are ready and schedulable.

@@ -84,7 +84,7 @@ func TestKill_AroundRareWrites(t *testing.T) {
 	revision := f.newImage()
 	p.awaitDone("dev", revision, 5*time.Minute)
 	f.nothingLeft("dev-1")
-	if said := f.forcedOf("dev-1"); len(said) == 0 {
+	if said := f.forcedOf("dev-1"); said[0] == "" {
 		t.Error("no forced deletion is recorded")
 	}
 	f.await("the pool is taken out of the registry", time.Minute, func() (bool, string) {

@@ -14,7 +14,7 @@ import (
 func TestRoll_ReadinessGates(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, items: map[string]string{
-		"roll_node_ready_timeout": "8s", "roll_probe_image": "registry.example.org/probe:1", "roll_probe_command": "true"}})
+		"roll_node_ready_timeout": "15s", "roll_probe_image": "registry.example.org/probe:1", "roll_probe_command": "true"}})
 	f.start()
 	f.awaitProvisioned()
 	f.apply("dev-1", `{"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"network","namespace":"kube-system"},"spec":{"selector":{"matchLabels":{"app":"network"}},
@@ -37,15 +37,14 @@ func TestRoll_ReadinessGates(t *testing.T) {
 			f.awaitStep(revision, fairway.StepControlPlane)
 			f.faults("dev-1", c.fault)
 			eyes := f.watchFloor("dev-1")
-			said := f.sayings(revision)
 			f.awaitRollout("dev", revision, fairway.RolloutDone, 3*time.Minute)
 			broken := f.endedOf("workers", old)
 			if len(broken) != 2 {
 				t.Errorf("%d new workers were ended, want the two that are of no use: %v", len(broken), broken)
 			}
 			for _, want := range c.says {
-				if !strings.Contains(said(), want) {
-					t.Errorf("nobody says that it waits for %q: %s", want, said())
+				if said := f.said("dev-1", "node.draining"); !strings.Contains(said, want) {
+					t.Errorf("nothing says that a node went for %q:\n%s", want, said)
 				}
 			}
 			if least := eyes.least(broken); least < 3 {

@@ -66,8 +66,15 @@ func (s *Store) EachCluster(ctx context.Context, filter fairway.ClusterFilter, d
 	if filter.CriticalityLevel != nil {
 		w.and("c.criticality_level = ", *filter.CriticalityLevel)
 	}
+	if len(filter.IDs) > 0 {
+		w.in("c.id", filter.IDs)
+	}
+	for word := range strings.FieldsSeq(fairway.LowerASCII(filter.Search)) {
+		w.search(word)
+	}
 	query := selectCluster
-	if filter.Terse {
+	terse := filter.Terse && filter.Search == "" // a search looks into what is left out
+	if terse {
 		query = strings.Replace(query, "c.config_items, c.node_pools", "'null', 'null'", 1)
 	}
 	rows, err := s.reader.QueryContext(ctx, query+w.String()+` ORDER BY c.created_at, c.id`, w.args...)
@@ -79,6 +86,12 @@ func (s *Store) EachCluster(ctx context.Context, filter fairway.ClusterFilter, d
 		c, err := scanCluster(rows)
 		if err != nil {
 			return s.meaning(fmt.Errorf("list clusters: %w", err))
+		}
+		if !c.Mentions(filter.Search) {
+			continue
+		}
+		if filter.Terse {
+			c.ConfigItems, c.NodePools = nil, nil
 		}
 		if err := do(&c); err != nil {
 			return err
@@ -156,6 +169,21 @@ func (w *where) and(condition string, arg any) {
 
 // also adds a condition without argument.
 func (w *where) also(condition string) { w.conditions = append(w.conditions, condition) }
+
+// search keeps the clusters in whose text a word occurs: all that mention it,
+// and a few more, since keys and values are stored together as JSON.
+func (w *where) search(word string) {
+	stored := pack(word)
+	w.args = append(w.args, like(word), like(stored[1:len(stored)-1]))
+	n := len(w.args)
+	w.also(fmt.Sprintf(`(lower(c.id || ' ' || c.alias || ' ' || COALESCE(NULLIF(c.owner, ''), a.owner, '')) LIKE lower($%d) ESCAPE '!'
+		OR lower(c.config_items || ' ' || c.node_pools) LIKE lower($%d) ESCAPE '!')`, n-1, n))
+}
+
+// like is the pattern of LIKE for texts that hold a text.
+func like(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
+}
 
 // limit adds an argument and returns " LIMIT $n".
 func (w *where) limit(n, standard int) string {

@@ -62,7 +62,7 @@ const (
 	// jobTimeout bounds one piece of work; handlers stop by themselves well before.
 	jobTimeout = 5 * time.Minute
 	// pollInterval is how late a job that asked for a look again may be.
-	pollInterval = 200 * time.Millisecond
+	pollInterval = 400 * time.Millisecond
 	// maxAttempts bounds how often a handler that panics is tried.
 	maxAttempts = 1 << 14
 	// longestRetry caps the delay after repeated errors.

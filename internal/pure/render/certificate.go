@@ -29,6 +29,9 @@ func chooseCertificate(all []Certificate, roots *x509.CertPool, host string, now
 			}
 		}
 	}
+	if len(all) == 0 {
+		return "", fairway.Errorf(fairway.CodeInvalid, "no matching certificate found").WithHint("there is no certificate at all")
+	}
 	if best == nil {
 		return "", fairway.Errorf(fairway.CodeInvalid, "no matching certificate found").
 			WithHint("none of the %d certificates is valid for %s at %s", len(all), host, now.UTC().Format(time.RFC3339))

@@ -476,6 +476,56 @@ func TestInstanceTypes(t *testing.T) {
 	}
 }
 
+// A value that was encrypted is masked for who evaluates a template too; one
+// that stands in clear in the registry is not.
+func TestEval_Masked(t *testing.T) {
+	t.Parallel()
+	c := awsCluster(func(c *fairway.Cluster) { c.ConfigItems["api_token"] = "token-in-clear" })
+	in := EvalInput{Input: Input{Cluster: c, Lookups: lookups(t, nil)}, Text: `{{ .Cluster.ConfigItems.secret }} {{ .Cluster.ConfigItems.secret | base64 }} {{ .Cluster.ConfigItems.api_token }}`}
+	if got, err := Eval(t.Context(), in); err != nil || got != "*** *** token-in-clear" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	in.Reveal = true
+	if got, err := Eval(t.Context(), in); err != nil || got != "very-secret dmVyeS1zZWNyZXQ= token-in-clear" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestKMS is vector 9.12: the text form of a ciphertext.
+func TestKMS(t *testing.T) {
+	t.Parallel()
+	c := awsCluster(func(c *fairway.Cluster) { c.ConfigItems["secret"] = "aws:kms:Zm9vYmFy" })
+	in := EvalInput{Input: Input{Cluster: c, Lookups: lookups(t, nil)}, Text: `{{ .Cluster.ConfigItems.secret }}`, Reveal: true}
+	if got, err := Eval(t.Context(), in); err != nil || got != "raboof" {
+		t.Errorf("got %q, %v, want foobar reversed", got, err)
+	}
+	r := lookups(t, nil)
+	cipher, err := r.Encrypt(t.Context(), "key", []byte("plain"))
+	if err != nil || string(cipher) != "stub-kms\nkey\nnialp" {
+		t.Errorf("got %q, %v", cipher, err)
+	}
+	if plain, err := r.Decrypt(t.Context(), cipher); err != nil || string(plain) != "plain" {
+		t.Errorf("got %q, %v", plain, err)
+	}
+}
+
+// Who tries out a template need not answer what it does not ask.
+func TestEval_PartialLookups(t *testing.T) {
+	t.Parallel()
+	recorded, err := ParseRecorded([]byte(`{"images": [{"name": "a", "owner": "1", "id": "ami-1"}]}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := EvalInput{Input: Input{Cluster: awsCluster(nil), Lookups: recorded}, Name: "t", Text: `{{ amiID "a" "1" }} {{ .Values.hosted_zone }}`}
+	if got, err := Eval(t.Context(), in); err != nil || got != "ami-1 example.zalan.do" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	in.Text = `{{ .Values.subnets }}`
+	if _, err := Eval(t.Context(), in); err == nil || !strings.Contains(err.Error(), `value "subnets" is not there`) || !strings.Contains(err.Error(), "default VPC not found in account") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestChooseCertificate(t *testing.T) {
 	t.Parallel()
 	a, other := newAuthority(t), newAuthority(t)
@@ -669,5 +719,32 @@ func TestFiles_Errors(t *testing.T) {
 			}
 			contains(t, "the error", err.Error()+" "+fairway.ErrorHint(err), tc.want...)
 		})
+	}
+}
+
+// Rendering is a function of its inputs: no order of maps shows in it, masked
+// or not.
+func TestFiles_SameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	recorded := lookups(t, nil)
+	for _, reveal := range []bool{true, false} {
+		var first map[string]string
+		for range 5 {
+			c := awsCluster(func(c *fairway.Cluster) {
+				for i := range 20 {
+					c.ConfigItems[fmt.Sprintf("item_%d_token", i)] = fmt.Sprintf("value-of-%d", i)
+				}
+			})
+			files := awsFiles()
+			files["cluster/manifests/a/b.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata:\n{{ range $k, $v := .Cluster.ConfigItems }}  {{ $k }}: \"{{ $v }}\"\n{{ end }}"
+			in := FilesInput{Input: Input{Cluster: c, Lookups: recorded, ManageEtcdStack: true}, Reveal: reveal}
+			got := renderAll(t, files, in)
+			if first == nil {
+				first = got
+			}
+			if diff := cmp.Diff(first, got); diff != "" {
+				t.Fatal(diff)
+			}
+		}
 	}
 }

@@ -80,9 +80,10 @@ var secretName = regexp.MustCompile(`(?i)(^|_)(password|passwd|secret|token|key|
 // shortestClear is the shortest value of such an item that is masked.
 const shortestClear = 8
 
-// noteSecret remembers an item whose name says that it is a secret.
+// noteSecret remembers an item whose name says that it is a secret. That is
+// for files, which travel; who evaluates one template has the item in clear.
 func (r *renderer) noteSecret(key, value string) {
-	if r.masks && secretName.MatchString(key) && !strings.Contains(key, "public") && len(value) >= shortestClear {
+	if r.masks && r.out != nil && secretName.MatchString(key) && !strings.Contains(key, "public") && len(value) >= shortestClear {
 		r.engine.secrets.add(value)
 		r.secretItems[key] = true
 	}

@@ -66,6 +66,10 @@ type renderer struct {
 	items   items
 	zones   zones
 	start   map[string]any
+	// lenient says that values which nobody can tell are missing and no error;
+	// unanswered says why.
+	lenient    bool
+	unanswered Errors
 	// out collects files; nil when only the bundle is wanted. masks says that
 	// secrets are masked in them, secretItems which items are secrets.
 	out         *output
@@ -96,13 +100,17 @@ func (r *renderer) prepare() bool {
 	defaults := r.defaults()
 	if len(r.errs) == 0 {
 		r.items = r.setItems(defaults)
+	}
+	if len(r.errs) == 0 {
 		r.start = r.values()
+		if r.lenient {
+			r.unanswered, r.errs = r.errs, nil
+		}
 	}
-	if len(r.errs) > 0 {
+	if len(r.errs) > 0 && !r.lenient {
 		r.parseAll()
-		return false
 	}
-	return true
+	return len(r.errs) == 0
 }
 
 func (r *renderer) bundle() *fairway.Bundle {

@@ -48,6 +48,10 @@ func (v *view) abortPool(p *pool) bool {
 		if m.guarded() {
 			v.unprotect(m)
 			clean = false
+			if m.old() {
+				v.clean(m, why, fairway.MarkScaleDown) // it tells that the protection is ours
+				continue
+			}
 		}
 		clean = !v.clean(m, why) && clean
 	}
@@ -78,18 +82,25 @@ func (v *view) giveBack(p *pool) bool {
 		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s", p.Pool)})
 		return true
 	}
-	busy := false
+	// Actions land in any order: what is still cordoned for its drain does not count yet.
+	resumes := slices.ContainsFunc(p.members, func(m *member) bool {
+		return m.old() && m.kind != leaving && m.node != nil && m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != ""
+	})
+	busy, begun := false, 0
 	for _, m := range v.spare(p) {
-		if p.Desired <= p.base {
+		if p.Desired-begun <= p.base {
 			break
 		}
 		busy = true
 		switch {
+		case m.schedulable() && resumes && (p.schedulable()-1 < p.floor() || p.OneAtATime):
+			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("%s goes once the others take pods again", m.name())})
 		case m.node == nil, m.kind == draining && m.node.Unschedulable:
 			m.ends = true
 			v.end(m, "is not needed any more, because the roll is aborted")
 		default:
 			v.begin(candidate{member: m}, "it has no pods, and the aborted roll leaves the pool as large as before")
+			begun++
 		}
 	}
 	if busy {

@@ -138,8 +138,8 @@ func (v *view) tidyUp() {
 				v.clean(m, "stays as it is")
 			}
 		}
-		if p.tagged && !busy {
-			v.forget(p)
+		if p.tagged && !busy && !v.forget(p) {
+			return
 		}
 	}
 	v.Done, v.Blocked = true, v.History.Blocked

@@ -17,7 +17,7 @@ func (v *view) mark(p *pool) {
 		case m.node == nil || m.kind == leaving:
 		case m.kind == kept && p.active() == 0:
 		case m.old():
-			if marks, ok := m.outdatedMarks(); ok {
+			if marks, ok := m.outdatedMarks(); ok && !(marks.Status != nil && v.leadsLast(m)) {
 				v.act(p, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 					Why: fmt.Sprintf("marks %s as outdated: %s", m.node.Name, m.outdated)})
 			}
@@ -28,6 +28,48 @@ func (v *view) mark(p *pool) {
 			v.clean(m, "is up to date")
 		}
 	}
+}
+
+// leadsLast reports whether the node of a leader waits with its mark for nodes
+// without one: an operator that sees its leader's node marked moves the leader at
+// once, and it must not go to a node that is about to be marked.
+func (v *view) leadsLast(m *member) bool {
+	if !m.leads() {
+		return false
+	}
+	for _, p := range v.everyPool() {
+		for _, o := range p.members {
+			if o == m || o.node == nil || o.kind == leaving || !o.old() || o.kind == kept && p.active() == 0 {
+				continue
+			}
+			if s := o.node.Labels[fairway.LabelLifecycleStatus]; (s == "" || s == fairway.LifecycleReady) && !o.leads() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leadersFirst reports whether a node that stays outdated keeps its marks until
+// those of the nodes with leaders are gone: a leader whose node alone is marked
+// would move.
+func (v *view) leadersFirst(m *member) bool {
+	if m.leads() || !v.aborted && v.Failed == "" && v.History.Blocked == nil {
+		return false
+	}
+	for _, p := range v.everyPool() {
+		for _, o := range p.members {
+			if o.node != nil && o.kind != leaving && o.old() && o.leads() && owned(*o.node)[fairway.MarkStatus] != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leads reports whether a leader of a data service stands on the node.
+func (m *member) leads() bool {
+	return slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.Role == "leader" })
 }
 
 // outdatedMarks returns what an outdated node still lacks.
@@ -61,6 +103,9 @@ func (v *view) clean(m *member, why string, but ...string) bool {
 		return m.cleaned
 	}
 	mine := owned(*m.node)
+	if m.old() && mine[fairway.MarkStatus] != "" && v.leadersFirst(m) {
+		return true
+	}
 	for _, mark := range but {
 		delete(mine, mark)
 	}

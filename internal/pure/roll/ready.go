@@ -46,11 +46,15 @@ func (v *view) findNeeds(s Snapshot) {
 }
 
 // drivers returns the storage drivers that at least half of the pool's ready
-// outdated nodes have.
+// outdated nodes have, or of all ready ones when none is outdated any more.
 func (p *pool) drivers() []string {
+	counts := func(m *member) bool {
+		return m.node != nil && m.node.Ready && m.State != fairway.InstanceTerminating
+	}
+	olds := slices.ContainsFunc(p.members, func(m *member) bool { return counts(m) && m.old() })
 	count, nodes := map[string]int{}, 0
 	for _, m := range p.members {
-		if m.node == nil || !m.node.Ready || !m.old() || m.State == fairway.InstanceTerminating {
+		if !counts(m) || olds && !m.old() {
 			continue
 		}
 		nodes++

@@ -46,7 +46,8 @@ type Settings struct {
 	// marked; its pods are evicted no earlier.
 	Deregistration time.Duration
 	// NodeReadyTimeout is how long a new instance may take until its node is
-	// Ready; 0 means 15 minutes.
+	// Ready; 0 means 15 minutes. Once boot times of the pool are known it is twice
+	// the longest, at least 2 minutes and never more than this.
 	NodeReadyTimeout time.Duration
 	// BlockedAfter is how long a drain may stand still before its node is
 	// quarantined; 0 means one hour.

@@ -37,11 +37,12 @@ var Rules = []string{Floor, Limits, Zones, Budgets, Pods, Leaders, Services, Bal
 // is, not as a snapshot showed it, except where a promise is about what was
 // seen.
 type checker struct {
-	world  *world
-	kills  int           // and take-overs, so far
-	paused time.Duration // when an action may last have been decided on before the pause
-	forced map[*node]time.Duration
-	first  int // the decision that began with a node that goes whatever it takes away
+	world   *world
+	kills   int           // and take-overs, so far
+	paused  time.Duration // when an action may last have been decided on before the pause
+	forced  map[*node]time.Duration
+	marking time.Duration // when a node was marked last
+	first   int           // the decision that began with a node that goes whatever it takes away
 }
 
 // settles is how long something may be on its way: how old lists may be, how

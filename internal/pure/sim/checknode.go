@@ -26,6 +26,17 @@ func (c *checker) capacity(g *group, but *node) capacity {
 	return have
 }
 
+// unproven is how many new nodes take pods that the roll may not build on yet.
+func (c *checker) unproven(g *group, but *node) int {
+	count := 0
+	for _, i := range g.members {
+		if n := i.node; n != nil && n != but && !n.leaving() && n.Ready && !n.Unschedulable && !n.old() && !c.world.counts(n) {
+			count++
+		}
+	}
+	return count
+}
+
 // full reports whether the cloud has no room for another instance of the group.
 func (c *checker) full(g *group) bool {
 	most := g.base + c.surge(g) + c.world.Zones - 1
@@ -50,6 +61,9 @@ func (c *checker) cordons(n *node) {
 		least--
 	}
 	if have.nodes < least && !g.spec.Settings.Spot && (n.old() || w.counts(n)) {
+		if have.nodes+c.unproven(g, n) >= least {
+			w.breaks(Readiness, "%s is cordoned for a replacement that has not been ready for %s", n.Name, g.spec.Settings.MinReady)
+		}
 		w.breaks(Floor, "cordoning %s leaves %d ready nodes in pool %s, %d before the roll", n.Name, have.nodes, g.Pool, g.base)
 	}
 	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) {
@@ -99,6 +113,11 @@ func (c *checker) excludes(n *node) {
 		if o != n && o.drained >= 0 && !o.leaving() && !o.empty() {
 			others = true
 			before = before || w.now-o.drained > actsWithin
+		}
+	}
+	for _, g := range w.groups {
+		if g.lost > 0 && w.now-g.lost < c.settles() {
+			return // the roll could not see yet whose pods that has taken
 		}
 	}
 	if !others || n.leaving() || n.inst.of.spec.Settings.Deregistration == 0 {

@@ -125,4 +125,16 @@ func (c *checker) leads(wl *workload, before, after *pod) {
 	}
 	wl.moves++
 	w.result.LeaderMoves = max(w.result.LeaderMoves, wl.moves)
+	if w.faulty() {
+		return // it may have had to go where it could
+	}
+	switch {
+	case wl.moves > 1:
+		w.breaks(Leaders, "the leader of %s moves for the %d. time because of the roll", wl.Name, wl.moves)
+	case after.on.old() && w.now-c.marking < c.settles() && after.on.leads():
+		// Marks come one after another, those of leaders last: two of them can pass
+		// each other.
+	case after.on.old():
+		w.breaks(Leaders, "the leader of %s moves to %s, which is outdated", wl.Name, after.on.Name)
+	}
 }

@@ -28,6 +28,12 @@ func (w *world) disturb() {
 	}
 }
 
+// faulty reports whether nodes come and go for reasons other than the roll's.
+func (w *world) faulty() bool {
+	return w.FlapEvery > 0 || w.FailEvery > 0 || w.MassUnready > 0 || w.SpotEvery > 0 || w.BadEvery > 0 || w.FailedLaunches > 0 || w.AutoscaleEvery > 0 ||
+		w.Quota > 0 || w.ZoneOut != "" || w.ForeignCordon || w.AbortAt > 0 || w.PauseAt > 0
+}
+
 // quietAfter is when nodes cease to flap and fail, so that a run ends.
 const quietAfter = 20 * time.Minute
 

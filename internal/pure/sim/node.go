@@ -184,6 +184,7 @@ func (w *world) setReady(n *node, isReady bool) {
 	if n.gone || n.leaving() || n.Ready == isReady {
 		return
 	}
+	w.counts(n)
 	n.Ready, n.faulty, n.ReadySince = isReady, !isReady, w.time()
 	for _, p := range n.pods {
 		if p.broken || p.Deleting || p.Finished || !p.started || p.of.Kind == "DaemonSet" && !n.agents {
@@ -265,6 +266,7 @@ func (w *world) markSpec(n *node, m fairway.NodeMarks) {
 
 func (w *world) markMeta(n *node, m fairway.NodeMarks) {
 	if m.Status != nil {
+		w.checker.marking = w.now
 		n.label(fairway.LabelLifecycleStatus, *m.Status)
 		n.own(fairway.MarkStatus, *m.Status != ready)
 	}

@@ -41,6 +41,11 @@ func Random(seed uint64) Scenario {
 		s.Workloads = append(s.Workloads, Workload{Name: "apiserver", Kind: "Mirror", MinAvailable: -1})
 	}
 	s.Faults = r.faults(s)
+	if s.ClockJumps {
+		for i := range s.Pools {
+			s.Pools[i].Settings.MaxAge = 0 // ages are a clock's: they are far longer than a jump
+		}
+	}
 	return s
 }
 

@@ -71,6 +71,16 @@ func (w *world) elect(wl *workload) {
 	}
 }
 
+// leads reports whether a leader stands on the node, or did a moment ago.
+func (n *node) leads() bool {
+	for _, p := range n.pods {
+		if p.of.lead == p {
+			return true
+		}
+	}
+	return false
+}
+
 // heir returns the ready member that should lead: one on a node that is not
 // marked before others.
 func (w *world) heir(wl *workload) *pod {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,8 +15,10 @@ import (
 
 // cluster is `fairway cluster`.
 func (e *env) cluster() *cobra.Command {
-	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet, and rotate their nodes"},
-		e.clusterList(), e.clusterShow(), e.clusterRotate())
+	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet, and change them"},
+		e.clusterList(), e.clusterShow(), e.clusterCreate(), e.clusterEdit(), e.clusterSet(), e.clusterUnset(),
+		e.clusterDiff(), e.clusterHistory(), e.clusterRestore(),
+		e.clusterBlock(), e.clusterUnblock(), e.clusterDecommission(), e.clusterRotate())
 }
 
 func (e *env) clusterList() *cobra.Command {
@@ -32,6 +35,10 @@ func (e *env) clusterList() *cobra.Command {
 	c.Flags().StringVar(&filter.Channel, "channel", "", "only clusters of this channel")
 	c.Flags().StringVar(&filter.Environment, "environment", "", "only clusters of this environment")
 	c.Flags().StringVar(&filter.LifecycleStatus, "lifecycle-status", "", "only clusters of this lifecycle status")
+	c.Flags().StringVar(&filter.Search, "search", "", "only clusters that mention each of these words in id, alias, owner or config items")
+	c.RegisterFlagCompletionFunc("channel", e.completeField(channelOf))
+	c.RegisterFlagCompletionFunc("environment", e.completeField(environmentOf))
+	c.RegisterFlagCompletionFunc("lifecycle-status", cobra.FixedCompletions(lifecycleStatuses(), cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		f, api, err := e.ready(format)
 		if err != nil {
@@ -73,22 +80,28 @@ func nodes(done, total int) string {
 
 func (e *env) clusterShow() *cobra.Command {
 	var origin bool
+	var at int64
 	c := e.asks(&cobra.Command{
 		Use:   "show CLUSTER",
 		Short: "Show one cluster: its entry, its pools and what it is doing",
 		Long:  "Shows a cluster by its alias, id or local id.",
 		Example: `  fairway cluster show beta-1
   fairway cluster show beta-1 --origin     where values come from that nobody gave
+  fairway cluster show beta-1 --at 17      its entry as it was after change 17
   fairway cluster show beta-1 -o yaml`,
 		Args:              exactly("CLUSTER"),
 		ValidArgsFunction: e.completeClusters,
 	})
 	format := output(c, formatsOne)
 	c.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
+	c.Flags().Int64Var(&at, "at", 0, "show the entry as it was after the change with this number")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		f, api, err := e.ready(format)
 		if err != nil {
 			return err
+		}
+		if c.Flag("at").Changed {
+			return e.showAt(c.Context(), api, f, args[0], at)
 		}
 		v, err := api.Cluster(c.Context(), args[0])
 		if err != nil {
@@ -97,6 +110,26 @@ func (e *env) clusterShow() *cobra.Command {
 		return f.print(e.Stdout, v, func(wide bool) *table { return e.clusterCard(v, origin, wide) })
 	}
 	return c
+}
+
+// showAt prints the entry of a cluster as it was after a change: for people as
+// a registry file has it.
+func (e *env) showAt(ctx context.Context, api *client.Client, f format, name string, seq int64) error {
+	if seq < 1 {
+		return usagef("`fairway cluster history "+name+"` shows the numbers", "--at %d is not the number of a change", seq)
+	}
+	was, err := api.ClusterAt(ctx, name, seq)
+	if err != nil {
+		return err
+	}
+	if f.name == "json" || f.name == "yaml" {
+		return f.print(e.Stdout, was, nil)
+	}
+	text, err := yamlText(clusterNode(was, true))
+	if err == nil {
+		_, err = e.Stdout.Write(text)
+	}
+	return err
 }
 
 // clusterCard shows one cluster line by line.
@@ -173,21 +206,11 @@ func originOf(origin map[string]string, name, value string) string {
 	return ""
 }
 
-// completeClusters offers the aliases of the fleet.
-func (e *env) completeClusters(c *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
-	api, err := client.Find(e.find)
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// lifecycleStatuses are the values of lifecycle_status as texts.
+func lifecycleStatuses() []string {
+	var out []string
+	for _, s := range fairway.LifecycleStatuses {
+		out = append(out, string(s))
 	}
-	all, err := api.Clusters(c.Context(), fairway.ClusterFilter{})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, one := range all {
-		if strings.HasPrefix(one.Alias, start) {
-			names = append(names, one.Alias)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return out
 }

@@ -45,6 +45,17 @@ func Incomplete(err error) error {
 	return incomplete{err}
 }
 
+// errChanges ends a command whose plan has changes, with --exit-code.
+var errChanges = errors.New("there are changes")
+
+// changed ends a command whose plan has changes: with 4 when that is wished.
+func changed(exitCode bool) error {
+	if exitCode {
+		return errChanges
+	}
+	return nil
+}
+
 // ExitCode returns the exit code that an error of a command becomes.
 func ExitCode(err error) int {
 	if err == nil {
@@ -55,6 +66,9 @@ func ExitCode(err error) int {
 	}
 	if _, ok := errors.AsType[incomplete](err); ok {
 		return ExitIncomplete
+	}
+	if errors.Is(err, errChanges) {
+		return ExitChanges
 	}
 	if errors.Is(err, context.Canceled) {
 		return ExitInterrupted
@@ -67,7 +81,7 @@ func ExitCode(err error) int {
 func Report(w io.Writer, err error) int {
 	code := ExitCode(err)
 	switch code {
-	case ExitOK:
+	case ExitOK, ExitChanges:
 	case ExitInterrupted:
 		fmt.Fprintln(w, "interrupted")
 	default:

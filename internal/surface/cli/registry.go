@@ -14,7 +14,7 @@ import (
 
 // registry is `fairway registry`.
 func (e *env) registry() *cobra.Command {
-	return group(&cobra.Command{Use: "registry", Short: "Work with registry files"}, e.registryCheck())
+	return group(&cobra.Command{Use: "registry", Short: "Work with registry files, and bring them into a server and out of it"}, e.registryCheck(), e.registryImport(), e.registryExport())
 }
 
 // checked is one finding of a registry file as it is printed.

@@ -45,7 +45,7 @@ without a maintenance window and without disturbing what runs there.`,
   fairway cluster list               what every cluster does and waits for
   fairway rollout list               how far each change has come`,
 	},
-		e.demo(), e.server(), e.cluster(), e.rollout(), e.update(), e.registry(),
+		e.demo(), e.server(), e.cluster(), e.nodePool(), e.account(), e.rollout(), e.update(), e.registry(), e.audit(),
 		e.render(), e.config(), e.pdbController(), e.sim(), e.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(f.Stdin)

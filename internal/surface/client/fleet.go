@@ -41,7 +41,9 @@ func set(query url.Values, name, value string) {
 
 // Clusters returns the clusters that pass the filter, oldest first.
 func (c *Client) Clusters(ctx context.Context, f fairway.ClusterFilter) ([]ClusterView, error) {
-	return items[ClusterView](ctx, c, "/api/v1/clusters", filterQuery(f))
+	q := filterQuery(f)
+	set(q, "search", f.Search)
+	return items[ClusterView](ctx, c, "/api/v1/clusters", q)
 }
 
 // filterQuery is how both APIs write a filter.

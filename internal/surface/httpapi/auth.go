@@ -111,7 +111,7 @@ func (a *api) visible(ctx context.Context) (func(clusterID string) bool, error) 
 	if seesAll(ctx) {
 		return func(string) bool { return true }, nil
 	}
-	all, err := a.Store.Clusters(ctx, fairway.ClusterFilter{})
+	all, err := a.Store.Clusters(ctx, fairway.ClusterFilter{Terse: true})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func tagged(w http.ResponseWriter, r *http.Request, etag string) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	if wanted := r.Header.Get("If-None-Match"); wanted != "" && names(wanted, etag) {
+	if wanted := r.Header.Get("If-None-Match"); wanted != "" && namesTag(wanted, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return true
 	}
@@ -33,16 +33,16 @@ func tagged(w http.ResponseWriter, r *http.Request, etag string) bool {
 // write without the header wins over all before it.
 func matches(r *http.Request, what, id, etag string) error {
 	wanted := r.Header.Get("If-Match")
-	if wanted == "" || names(wanted, etag) {
+	if wanted == "" || namesTag(wanted, etag) {
 		return nil
 	}
 	return fairway.Errorf(fairway.CodePrecondition, "%s %s has changed since it was read: its tag is %s now", what, id, quoted(etag)).
 		WithHint("read it again, apply the change to what it is now, and send it with the new ETag in If-Match")
 }
 
-// names reports whether a list of entity tags has one, or is "*". Weak tags
+// namesTag reports whether a list of entity tags has one, or is "*". Weak tags
 // never match (RFC 9110, 13.1.1); what is not quoted is taken as it stands.
-func names(list, etag string) bool {
+func namesTag(list, etag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		if one = strings.TrimSpace(one); one == "*" || strings.Trim(one, `"`) == etag && !strings.HasPrefix(one, "W/") {
 			return true

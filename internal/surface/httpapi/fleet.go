@@ -21,6 +21,27 @@ type items[T any] struct {
 // one is the body of a single thing.
 type one[T any] struct{ Body T }
 
+// etagIn is what a caller may say of the version that it has.
+type etagIn struct {
+	IfNoneMatch string `header:"If-None-Match" doc:"entity tag of the version that the caller has: 304 when it is still the newest"`
+}
+
+// etagOne is a single thing with its entity tag.
+type etagOne[T any] struct {
+	Status int
+	ETag   string `header:"ETag" doc:"changes with the stored object and with nothing else"`
+	Body   T
+}
+
+// etagAnswer answers with a thing unless the caller has that version.
+func etagAnswer[T any](in etagIn, etag string, v T) *etagOne[T] {
+	out := &etagOne[T]{Status: http.StatusOK, ETag: quoted(etag), Body: v}
+	if in.IfNoneMatch != "" && namesTag(in.IfNoneMatch, etag) {
+		out.Status = http.StatusNotModified
+	}
+	return out
+}
+
 // updateView is an update with its steps.
 type updateView struct {
 	fairway.Update
@@ -38,8 +59,8 @@ func (a *api) fleet(mux *http.ServeMux) {
 	config.Security = []map[string][]string{{"token": {}}}
 	h := humago.New(mux, config)
 
-	get(a, h, "list-clusters", "/api/v1/clusters", "The clusters that pass all given filters, oldest first", a.listClusters)
-	get(a, h, "get-cluster", "/api/v1/clusters/{cluster}", "A cluster by id, alias or local id", a.getCluster)
+	a.fleetClusters(h)
+	a.fleetAccounts(h)
 	get(a, h, "list-updates", "/api/v1/updates", "Updates, newest first", a.listUpdates)
 	get(a, h, "get-update", "/api/v1/updates/{update}", "An update with its steps", a.getUpdate)
 	get(a, h, "list-rollouts", "/api/v1/rollouts", "Rollouts, newest first", a.listRollouts)
@@ -48,6 +69,7 @@ func (a *api) fleet(mux *http.ServeMux) {
 	a.history(h)
 	a.decommissioning(h)
 	get(a, h, "list-events", "/api/v1/events", "Events after a sequence number, in order", a.listEvents)
+	describeWatch(h)
 }
 
 // get registers an operation that reads.
@@ -79,73 +101,6 @@ func listOf[T any](all []T) *items[T] {
 	out := &items[T]{}
 	out.Body.Items = all
 	return out
-}
-
-// clusterFilter is the query of a list of clusters.
-type clusterFilter struct {
-	Alias                 string `query:"alias"`
-	APIServerURL          string `query:"api_server_url"`
-	Channel               string `query:"channel"`
-	Environment           string `query:"environment"`
-	InfrastructureAccount string `query:"infrastructure_account"`
-	LifecycleStatus       string `query:"lifecycle_status"`
-	LocalID               string `query:"local_id"`
-	Provider              string `query:"provider"`
-	Region                string `query:"region"`
-	CostCenter            string `query:"cost_center"`
-	CriticalityLevel      int32  `query:"criticality_level" minimum:"0" doc:"0 means any"`
-}
-
-func (a *api) listClusters(ctx context.Context, in *clusterFilter) (*items[fairway.ClusterView], error) {
-	filter := fairway.ClusterFilter{
-		Alias: in.Alias, APIServerURL: in.APIServerURL, Channel: in.Channel, Environment: in.Environment,
-		InfrastructureAccount: in.InfrastructureAccount, LifecycleStatus: in.LifecycleStatus, LocalID: in.LocalID,
-		Provider: in.Provider, Region: in.Region, CostCenter: in.CostCenter,
-	}
-	if in.CriticalityLevel != 0 {
-		filter.CriticalityLevel = &in.CriticalityLevel
-	}
-	clusters, err := a.Store.Clusters(ctx, filter)
-	if err != nil {
-		return nil, err
-	}
-	newest, err := a.Store.Updates(ctx, fairway.UpdateFilter{Newest: true, Limit: 1 << 30})
-	if err != nil {
-		return nil, err
-	}
-	of := make(map[string]*fairway.Update, len(newest))
-	for i := range newest {
-		of[newest[i].ClusterID] = &newest[i]
-	}
-	var views []fairway.ClusterView
-	for _, c := range clusters {
-		if sees(ctx, fairway.PlaceOf(&c)) {
-			views = append(views, c.View(of[c.ID]))
-		}
-	}
-	return listOf(views), nil
-}
-
-type clusterPath struct {
-	Cluster string `path:"cluster" doc:"id, alias or local id"`
-}
-
-func (a *api) getCluster(ctx context.Context, in *clusterPath) (*one[fairway.ClusterView], error) {
-	c, err := a.Store.FindCluster(ctx, in.Cluster)
-	if err == nil && !sees(ctx, fairway.PlaceOf(c)) {
-		err = hidden("cluster", in.Cluster)
-	}
-	if err != nil {
-		return nil, err
-	}
-	newest, err := a.Store.Updates(ctx, fairway.UpdateFilter{ClusterID: c.ID, Limit: 1})
-	if err != nil {
-		return nil, err
-	}
-	if len(newest) == 0 {
-		return &one[fairway.ClusterView]{c.View(nil)}, nil
-	}
-	return &one[fairway.ClusterView]{c.View(&newest[0])}, nil
 }
 
 type updateFilter struct {

@@ -111,7 +111,7 @@ func (a *api) restoreCluster(ctx context.Context, in *restoration) (*one[restore
 	}
 	out := restored{}
 	change := func(c *fairway.Cluster) error {
-		if in.IfMatch != "" && !names(in.IfMatch, c.ETag) {
+		if in.IfMatch != "" && !namesTag(in.IfMatch, c.ETag) {
 			return fairway.Errorf(fairway.CodePrecondition, "cluster %s has changed since it was read", c.ID).WithHint("look at it again")
 		}
 		before := c.Clone()

@@ -75,6 +75,11 @@ func problemOf(err error) *ErrorModel {
 		p.Status = own.status
 	}
 	p.Title = http.StatusText(p.Status)
+	if wrong, ok := errors.AsType[*invalid](err); ok {
+		for _, f := range wrong.findings {
+			p.Errors = append(p.Errors, &huma.ErrorDetail{Message: f.Message, Location: f.Pointer})
+		}
+	}
 	if of == fairway.CodeInternal {
 		p.Detail, p.Hint = "internal error", "the server's log says more"
 	}

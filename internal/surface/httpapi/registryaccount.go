@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -26,7 +27,7 @@ func (a *api) accounts(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := list[fairway.InfrastructureAccount]{Items: []fairway.InfrastructureAccount{}}
 	for _, one := range all {
-		if fits(one, wanted) && seesAccount(r, one) {
+		if fits(one, wanted) && seesAccount(r.Context(), one) {
 			out.Items = append(out.Items, one)
 		}
 	}
@@ -76,7 +77,7 @@ func (a *api) createAccount(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) account(w http.ResponseWriter, r *http.Request) error {
-	one, err := a.findAccount(r, r.PathValue("account"))
+	one, err := a.findAccount(r.Context(), r.PathValue("account"))
 	if err != nil || tagged(w, r, one.ETag) {
 		return err
 	}
@@ -89,7 +90,7 @@ func (a *api) changeAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := r.PathValue("account")
-	seen, err := a.findAccount(r, id)
+	seen, err := a.findAccount(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -122,13 +123,13 @@ func placeOf(a fairway.InfrastructureAccount) fairway.Place {
 	return fairway.Place{Account: a.ID, Environment: a.Environment}
 }
 
-func (a *api) findAccount(r *http.Request, id string) (fairway.InfrastructureAccount, error) {
-	all, err := a.Store.Accounts(r.Context())
+func (a *api) findAccount(ctx context.Context, id string) (fairway.InfrastructureAccount, error) {
+	all, err := a.Store.Accounts(ctx)
 	if err != nil {
 		return fairway.InfrastructureAccount{}, err
 	}
 	for _, one := range all {
-		if one.ID == id && seesAccount(r, one) {
+		if one.ID == id && seesAccount(ctx, one) {
 			return one, nil
 		}
 	}
@@ -137,8 +138,8 @@ func (a *api) findAccount(r *http.Request, id string) (fairway.InfrastructureAcc
 
 // seesAccount reports whether the caller may read an account: also one who is
 // limited to channels, since the clusters there belong to accounts.
-func seesAccount(r *http.Request, a fairway.InfrastructureAccount) bool {
-	for _, g := range principalOf(r.Context()).Grants {
+func seesAccount(ctx context.Context, a fairway.InfrastructureAccount) bool {
+	for _, g := range principalOf(ctx).Grants {
 		g.Channels = nil
 		if fairway.Authorize(fairway.Principal{Grants: []fairway.Grant{g}}, fairway.DeedRead, placeOf(a)) == nil {
 			return true

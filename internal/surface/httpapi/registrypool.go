@@ -95,7 +95,11 @@ func poolOf(r *http.Request, c *fairway.Cluster) (*fairway.NodePool, error) {
 			return &c.NodePools[i], nil
 		}
 	}
-	return nil, fairway.Errorf(fairway.CodeNotFound, "node pool %q of cluster %s does not exist", name, c.ID)
+	return nil, noPool(c, name)
+}
+
+func noPool(c *fairway.Cluster, name string) error {
+	return fairway.Errorf(fairway.CodeNotFound, "node pool %q of cluster %s does not exist", name, c.ID)
 }
 
 func (a *api) deletePool(w http.ResponseWriter, r *http.Request) error {

@@ -19,6 +19,7 @@ type stream struct {
 	to    *bufio.Writer
 	items *json.Encoder
 	begun bool
+	next  string // where the list goes on; "" at its end
 }
 
 func newStream(w http.ResponseWriter) *stream {
@@ -58,7 +59,11 @@ func (s *stream) end(err error) error {
 	if !s.begun {
 		s.begin()
 	}
-	s.to.WriteString("]}\n")
+	s.to.WriteByte(']')
+	if s.next != "" {
+		s.to.WriteString(`,"next":"` + s.next + `"`) // a cursor needs no escapes
+	}
+	s.to.WriteString("}\n")
 	s.to.Flush()
 	return nil
 }

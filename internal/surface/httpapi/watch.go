@@ -23,6 +23,14 @@ const (
 // parameter last_event_id) goes on after that change; without it the stream
 // begins now, and its first line says where that is.
 func (a *api) watch(w http.ResponseWriter, r *http.Request) {
+	q := queryOf(r)
+	for _, known := range []string{"kinds", "last_event_id"} {
+		q.text(known)
+	}
+	if err := q.done(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	seq, kinds, err := a.watchFrom(r)
 	if err != nil {
 		a.fail(w, r, err)

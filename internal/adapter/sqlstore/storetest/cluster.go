@@ -55,13 +55,17 @@ func aliases(t *testing.T, s fairway.Store, f fairway.ClusterFilter) []string {
 }
 
 func clusterFilters(t *testing.T, s fairway.Store) {
-	must(t, s.PutAccount(t.Context(), fairway.InfrastructureAccount{ID: "aws:123456789012", CostCenter: "cc1"}))
+	must(t, s.PutAccount(t.Context(), fairway.InfrastructureAccount{ID: "aws:123456789012", CostCenter: "cc1", Owner: "Team-X"}))
 	must(t, s.CreateCluster(t.Context(), cluster("one")))
 	must(t, s.CreateCluster(t.Context(), cluster("two", func(c *fairway.Cluster) {
 		c.Channel, c.Environment, c.CriticalityLevel, c.InfrastructureAccount = "beta", "production", 3, "aws:123456789012"
 		c.LifecycleStatus, c.Provider, c.Region, c.APIServerURL = fairway.StatusRequested, fairway.ProviderAWS, "us", "https://two"
+		c.Owner = "" // that of the account
 	})))
-	must(t, s.CreateCluster(t.Context(), cluster("three", func(c *fairway.Cluster) { c.Channel = "beta" })))
+	must(t, s.CreateCluster(t.Context(), cluster("three", func(c *fairway.Cluster) {
+		c.Channel, c.ConfigItems = "beta", map[string]string{"looked_for": "xa%_!<\"Ä\\y"}
+		c.NodePools[0].ConfigItems = map[string]string{"item": "in-a-pool"}
+	})))
 	for _, c := range []struct {
 		name   string
 		filter fairway.ClusterFilter
@@ -79,6 +83,16 @@ func clusterFilters(t *testing.T, s fairway.Store) {
 		{"criticality", fairway.ClusterFilter{CriticalityLevel: new(int32(3))}, []string{"two"}},
 		{"cost center", fairway.ClusterFilter{CostCenter: "cc1"}, []string{"two"}},
 		{"two that agree", fairway.ClusterFilter{Channel: "beta", Region: "eu"}, []string{"three"}},
+		{"ids", fairway.ClusterFilter{IDs: []string{cluster("three").ID, cluster("one").ID, "none"}}, []string{"one", "three"}},
+		{"search by alias", fairway.ClusterFilter{Search: "THREE"}, []string{"three"}},
+		{"search by owner of the account", fairway.ClusterFilter{Search: "team-x"}, []string{"two"}},
+		{"search by key", fairway.ClusterFilter{Search: "looked_for"}, []string{"three"}},
+		{"search by value", fairway.ClusterFilter{Search: "a%_!<\"Ä\\"}, []string{"three"}},
+		{"search by value of a pool", fairway.ClusterFilter{Search: "in-a-pool", Terse: true}, []string{"three"}},
+		{"search by two words", fairway.ClusterFilter{Search: " looked_for  in-a-pool"}, []string{"three"}},
+		{"search by words of two clusters", fairway.ClusterFilter{Search: "looked_for team-x"}, []string{}},
+		{"search for what only the form of storing holds", fairway.ClusterFilter{Search: "\":\""}, []string{}},
+		{"search for a pattern", fairway.ClusterFilter{Search: "t%e"}, []string{}},
 		{"two that do not", fairway.ClusterFilter{Channel: "dev", Region: "us"}, []string{}},
 	} {
 		wants(t, c.name, aliases(t, s, c.filter), c.want)
