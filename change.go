@@ -197,8 +197,38 @@ func isPlain(value string) bool {
 // its map. Config items that hold secrets are masked.
 func Diff(before, after any) (was, is map[string]any) {
 	was, is = map[string]any{}, map[string]any{}
+	if b, ok := before.(*Cluster); ok && b != nil {
+		if a, ok := after.(*Cluster); ok && a != nil {
+			before, after = differing(b, a)
+		}
+	}
 	diff("", plain(before), plain(after), was, is)
 	return was, is
+}
+
+// differing returns two clusters without what is large and the same in both:
+// most changes touch little of a cluster.
+func differing(before, after *Cluster) (*Cluster, *Cluster) {
+	b, a := *before, *after
+	b.ConfigItems, a.ConfigItems = lacking(before.ConfigItems, after.ConfigItems), lacking(after.ConfigItems, before.ConfigItems)
+	if reflect.DeepEqual(b.NodePools, a.NodePools) {
+		b.NodePools, a.NodePools = nil, nil
+	}
+	return &b, &a
+}
+
+// lacking returns the entries that another map does not have.
+func lacking(m, other map[string]string) map[string]string {
+	var out map[string]string
+	for k, v := range m {
+		if o, both := other[k]; !both || o != v {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[k] = v
+		}
+	}
+	return out
 }
 
 // plain returns a value as decoded JSON.

@@ -134,6 +134,15 @@ type Cloud interface {
 	DeletePool(ctx context.Context, pool string) error
 }
 
+// Forecaster is what a Cloud may be beside: it tells what EnsurePool would do,
+// without a write.
+type Forecaster interface {
+	// Forecast returns the generation that a pool's new instances would be made
+	// from, "" when it does not exist yet, and says in words what is new in it.
+	// No group yet is no error.
+	Forecast(ctx context.Context, spec PoolSpec) (generation string, differs []string, err error)
+}
+
 // Provider gives access to clusters of one kind.
 type Provider interface {
 	// Connect returns the APIs of a cluster. CodeUnavailable while the

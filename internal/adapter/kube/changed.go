@@ -7,6 +7,10 @@ import "reflect"
 // the apply can have done counts: the values of the applied fields, and which
 // fields Fairway owns, from which a field that left the configuration is gone.
 func (c *Cluster) changed(before, after map[string]any, applied map[string]any) bool {
+	// The plain data of a Secret is stored in another field.
+	if applied["stringData"] != nil && !reflect.DeepEqual(before["data"], after["data"]) {
+		return true
+	}
 	return !reflect.DeepEqual(c.ownedFields(before), c.ownedFields(after)) || differs(before, after, applied)
 }
 

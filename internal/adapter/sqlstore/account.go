@@ -46,7 +46,7 @@ func (s *Store) ChangeAccount(ctx context.Context, id string, do func(a *fairway
 	var a fairway.InfrastructureAccount
 	err := s.write(ctx, func(tx *transaction) error {
 		var before *fairway.InfrastructureAccount
-		switch known, err := scanAccount(tx.QueryRowContext(ctx, selectAccount+` WHERE id = $1`+tx.forUpdate(), id)); {
+		switch known, err := scanAccount(tx.QueryRowContext(ctx, selectAccount+` WHERE id = $1`+tx.forUpdate("infrastructure_accounts"), id)); {
 		case err == nil:
 			before, a = &known, known
 		case errors.Is(err, sql.ErrNoRows):

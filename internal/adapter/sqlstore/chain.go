@@ -15,7 +15,7 @@ type chainHead struct {
 }
 
 func readHead(ctx context.Context, tx *transaction) (h chainHead, err error) {
-	return h, tx.QueryRowContext(ctx, `SELECT seq, hash FROM chain WHERE head = 1`+tx.forUpdate()).Scan(&h.seq, &h.hash)
+	return h, tx.QueryRowContext(ctx, `SELECT seq, hash FROM chain WHERE head = 1`+tx.forUpdate("chain")).Scan(&h.seq, &h.hash)
 }
 
 func writeHead(ctx context.Context, tx *transaction, h chainHead) error {

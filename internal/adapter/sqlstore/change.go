@@ -61,40 +61,19 @@ func reread(c fairway.Change) fairway.Change {
 	return c
 }
 
-// recordCluster records a change of a cluster; before or after is nil when it
-// is created or deleted.
+// recordCluster records that a cluster was created or deleted: before or after
+// is nil.
 func (tx *transaction) recordCluster(ctx context.Context, before, after *fairway.Cluster, now time.Time) error {
-	c := fairway.Change{Kind: fairway.KindCluster, Event: fairway.ChangeUpdated}
-	object, status := "", ""
-	switch {
-	case before == nil:
-		c.Event = fairway.ChangeCreated
-	case after == nil:
-		c.Event, c.ID, object, status = fairway.ChangeDeleted, before.ID, pack(before), pack(before.Status)
-	}
-	if after != nil {
-		c.ID, c.ETag, status = after.ID, after.ETag, pack(after.Status)
-		if before == nil || pack(withoutStatus(*before)) != pack(withoutStatus(*after)) {
-			object = pack(after)
-		}
-	}
-	switch {
-	case before == nil:
-		c.Before, c.After = fairway.Diff(nil, after)
-	case after == nil:
+	c, object := fairway.Change{Kind: fairway.KindCluster, Event: fairway.ChangeCreated}, after
+	if after == nil {
+		c.Event, object = fairway.ChangeDeleted, before
 		c.Before, c.After = fairway.Diff(before, nil)
-	default:
-		c.Before, c.After = fairway.Diff(before, after)
-		if len(c.Before)+len(c.After) == 0 {
-			return nil // nothing has changed: nothing to remember
-		}
+	} else {
+		c.ETag = after.ETag
+		c.Before, c.After = fairway.Diff(nil, after)
 	}
-	return tx.record(ctx, c, now, object, status)
-}
-
-func withoutStatus(c fairway.Cluster) fairway.Cluster {
-	c.Status = fairway.ClusterStatus{}
-	return c
+	c.ID = object.ID
+	return tx.record(ctx, c, now, pack(object), pack(object.Status))
 }
 
 // Record appends an entry that is no change of an object.

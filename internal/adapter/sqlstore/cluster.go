@@ -22,11 +22,14 @@ SELECT c.id, c.alias, c.infrastructure_account, c.local_id, c.api_server_url, c.
        c.origin, c.etag, c.created_at
 FROM clusters c LEFT JOIN infrastructure_accounts a ON a.id = c.infrastructure_account`
 
-func scanCluster(r row) (c fairway.Cluster, err error) {
-	err = r.Scan(&c.ID, &c.Alias, &c.InfrastructureAccount, &c.LocalID, &c.APIServerURL, &c.Channel, &c.Environment,
-		&c.CriticalityLevel, &c.LifecycleStatus, &c.Provider, &c.Region, packed{&c.ConfigItems}, packed{&c.NodePools},
+func scanCluster(r row) (c fairway.Cluster, err error) { return scanClusterAnd(r) }
+
+// scanClusterAnd reads a cluster and the columns that follow it.
+func scanClusterAnd(r row, more ...any) (c fairway.Cluster, err error) {
+	err = r.Scan(append([]any{&c.ID, &c.Alias, &c.InfrastructureAccount, &c.LocalID, &c.APIServerURL, &c.Channel, &c.Environment,
+		&c.CriticalityLevel, &c.LifecycleStatus, &c.Provider, &c.Region, items{&c.ConfigItems}, packed{&c.NodePools},
 		&c.Status.CurrentVersion, &c.Status.LastVersion, &c.Status.NextVersion, packed{&c.Status.Problems},
-		&c.Owner, &c.AccountName, packed{&c.Origin}, &c.ETag, at{&c.CreatedAt})
+		&c.Owner, &c.AccountName, items{&c.Origin}, &c.ETag, at{&c.CreatedAt}}, more...)...)
 	if c.Status.Problems == nil {
 		c.Status.Problems = []fairway.Problem{}
 	}

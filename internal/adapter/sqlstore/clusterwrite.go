@@ -1,10 +1,14 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
+	"time"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -78,7 +82,8 @@ func (s *Store) UpdateCluster(ctx context.Context, id string, u fairway.ClusterU
 func (s *Store) ChangeCluster(ctx context.Context, id string, do func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
 	var c fairway.Cluster
 	err := s.write(ctx, func(tx *transaction) (err error) {
-		c, err = scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate(), id))
+		var owner, account string
+		c, err = scanClusterAnd(tx.QueryRowContext(ctx, selectToChange+tx.forUpdate("c"), id), &owner, &account)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("cluster", id)
 		}
@@ -89,20 +94,16 @@ func (s *Store) ChangeCluster(ctx context.Context, id string, do func(c *fairway
 		if err := do(&c); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE clusters SET alias = $2, infrastructure_account = $3, local_id = $4,
-			api_server_url = $5, channel = $6, environment = $7, criticality_level = $8, lifecycle_status = $9, provider = $10,
-			region = $11, config_items = $12, node_pools = $13, current_version = $14, last_version = $15, next_version = $16,
-			problems = $17, owner = $18, account_name = $19, origin = $20, etag = $21 WHERE id = $1`, clusterValues(&c)...)
-		if err != nil {
+		if c.Status.Problems == nil {
+			c.Status.Problems = []fairway.Problem{} // as it is read back
+		}
+		if err := tx.storeCluster(ctx, before, &c, s.now()); err != nil {
 			return err
 		}
-		if err := tx.recordCluster(ctx, before, &c, s.now()); err != nil {
-			return err
+		if c.InfrastructureAccount != before.InfrastructureAccount {
+			err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(owner), ''), COALESCE(MAX(name), '') FROM infrastructure_accounts WHERE id = $1`, c.InfrastructureAccount).Scan(&owner, &account)
 		}
-		joined, err := scanCluster(tx.QueryRowContext(ctx, selectCluster+` WHERE c.id = $1`, id))
-		if err == nil {
-			c = joined
-		}
+		c.Owner, c.AccountName = cmp.Or(c.Owner, owner), cmp.Or(c.AccountName, account)
 		return err
 	})
 	if c.ID == "" {
@@ -114,19 +115,66 @@ func (s *Store) ChangeCluster(ctx context.Context, id string, do func(c *fairway
 	return &c, nil
 }
 
+// storeCluster writes a changed cluster and records the change. The status,
+// which changes most, is written without the rest.
+func (tx *transaction) storeCluster(ctx context.Context, before, after *fairway.Cluster, now time.Time) error {
+	change := fairway.Change{Kind: fairway.KindCluster, ID: after.ID, Event: fairway.ChangeUpdated}
+	change.Before, change.After = fairway.Diff(before, after)
+	if len(change.Before)+len(change.After) == 0 && maps.Equal(before.Origin, after.Origin) {
+		return nil // nothing has changed: nothing to remember
+	}
+	object := ""
+	if onlyStatus(change) && maps.Equal(before.Origin, after.Origin) {
+		after.ETag = etag(after)
+		if _, err := tx.ExecContext(ctx, `UPDATE clusters SET current_version = $2, last_version = $3, next_version = $4, problems = $5, etag = $6 WHERE id = $1`,
+			after.ID, after.Status.CurrentVersion, after.Status.LastVersion, after.Status.NextVersion, pack(after.Status.Problems), after.ETag); err != nil {
+			return err
+		}
+	} else {
+		object = pack(after)
+		if _, err := tx.ExecContext(ctx, `UPDATE clusters SET alias = $2, infrastructure_account = $3, local_id = $4,
+			api_server_url = $5, channel = $6, environment = $7, criticality_level = $8, lifecycle_status = $9, provider = $10,
+			region = $11, config_items = $12, node_pools = $13, current_version = $14, last_version = $15, next_version = $16,
+			problems = $17, owner = $18, account_name = $19, origin = $20, etag = $21 WHERE id = $1`, clusterValues(after)...); err != nil {
+			return err
+		}
+	}
+	if len(change.Before)+len(change.After) == 0 {
+		return nil // where values come from is no part of the object
+	}
+	change.ETag = after.ETag
+	return tx.record(ctx, change, now, object, pack(after.Status))
+}
+
+// onlyStatus reports whether a change is of a cluster's status alone.
+func onlyStatus(c fairway.Change) bool {
+	for _, side := range []map[string]any{c.Before, c.After} {
+		for pointer := range side {
+			if !strings.HasPrefix(pointer, "/status/") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // selectOwnCluster reads a cluster without what its account adds, so that
 // writing it back does not make that its own.
-const selectOwnCluster = `
-SELECT id, alias, infrastructure_account, local_id, api_server_url, channel, environment,
-       criticality_level, lifecycle_status, provider, region, config_items, node_pools,
-       current_version, last_version, next_version, problems, owner, account_name, origin, etag, created_at
-FROM clusters WHERE id = $1`
+const selectOwnCluster = `SELECT ` + ownColumns + ` FROM clusters c WHERE c.id = $1`
+
+// selectToChange has that beside it.
+const selectToChange = `SELECT ` + ownColumns + `, COALESCE(a.owner, ''), COALESCE(a.name, '')
+FROM clusters c LEFT JOIN infrastructure_accounts a ON a.id = c.infrastructure_account WHERE c.id = $1`
+
+const ownColumns = `c.id, c.alias, c.infrastructure_account, c.local_id, c.api_server_url, c.channel, c.environment,
+       c.criticality_level, c.lifecycle_status, c.provider, c.region, c.config_items, c.node_pools,
+       c.current_version, c.last_version, c.next_version, c.problems, c.owner, c.account_name, c.origin, c.etag, c.created_at`
 
 // DeleteCluster removes a decommissioned cluster with its inventory; its
 // updates and events stay. Anything else than decommissioned is CodeInvalid.
 func (s *Store) DeleteCluster(ctx context.Context, id string) error {
 	err := s.write(ctx, func(tx *transaction) error {
-		c, err := scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate(), id))
+		c, err := scanCluster(tx.QueryRowContext(ctx, selectOwnCluster+tx.forUpdate("c"), id))
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("cluster", id)
 		}

@@ -50,7 +50,7 @@ func (tx *transaction) recordWish(ctx context.Context, clusterID string, event f
 func (s *Store) ApproveDecommission(ctx context.Context, clusterID string, who fairway.Principal, now time.Time) (*fairway.Decommission, error) {
 	var d fairway.Decommission
 	err := s.write(ctx, func(tx *transaction) (err error) {
-		d, err = scanDecommission(tx.QueryRowContext(ctx, selectDecommission+` WHERE cluster_id = $1`+tx.forUpdate(), clusterID))
+		d, err = scanDecommission(tx.QueryRowContext(ctx, selectDecommission+` WHERE cluster_id = $1`+tx.forUpdate("decommissions"), clusterID))
 		if errors.Is(err, sql.ErrNoRows) {
 			return noWish(clusterID)
 		}

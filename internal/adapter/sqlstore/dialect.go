@@ -26,8 +26,8 @@ type dialect interface {
 	again(err error) bool
 	// clean returns the arguments of a statement as the database can store them.
 	clean(args []any) []any
-	// forUpdate is what follows a SELECT whose row is written back.
-	forUpdate() string
+	// forUpdate is what follows a SELECT whose row, of that table, is written back.
+	forUpdate(table string) string
 	// order makes the transactions that hand out numbers one after another, so
 	// that a reader that has seen a number has seen all below.
 	order(ctx context.Context, tx *sql.Tx) error

@@ -171,8 +171,8 @@ func (postgresDialect) clean(args []any) []any {
 	return args
 }
 
-func (postgresDialect) shared() bool      { return true }
-func (postgresDialect) forUpdate() string { return " FOR UPDATE" }
+func (postgresDialect) shared() bool                  { return true }
+func (postgresDialect) forUpdate(table string) string { return " FOR UPDATE OF " + table }
 
 func (postgresDialect) order(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(orderLock))

@@ -96,5 +96,5 @@ func (sqliteDialect) missingParent(err error) bool {
 func (sqliteDialect) shared() bool                         { return false }
 func (sqliteDialect) again(error) bool                     { return false }
 func (sqliteDialect) clean(args []any) []any               { return args }
-func (sqliteDialect) forUpdate() string                    { return "" }
+func (sqliteDialect) forUpdate(string) string              { return "" }
 func (sqliteDialect) order(context.Context, *sql.Tx) error { return nil }

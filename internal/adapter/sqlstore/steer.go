@@ -13,7 +13,7 @@ import (
 func (s *Store) SteerUpdate(ctx context.Context, id string, say fairway.Steering) (*fairway.Update, error) {
 	var u fairway.Update
 	err := s.write(ctx, func(tx *transaction) (err error) {
-		u, err = scanUpdate(tx.QueryRowContext(ctx, selectUpdate+` WHERE id = $1`+tx.forUpdate(), id))
+		u, err = scanUpdate(tx.QueryRowContext(ctx, selectUpdate+` WHERE id = $1`+tx.forUpdate("updates"), id))
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return notFound("update", id)

@@ -93,6 +93,8 @@ func settings() map[string]string {
 		"roll_node_ready_timeout": "60s",
 		"roll_blocked_after":      "30s",
 		"roll_retry_refused":      "500ms",
+		// The first cluster is canary enough for minutes of a demo.
+		"roll_canary": "false",
 		"health_timeout":          "2m",
 		// An even number: half of an application may be out of the load
 		// balancers at a time.

@@ -91,7 +91,7 @@ func TestRegistryYAML(t *testing.T) {
 	}
 	first := file.Clusters[0]
 	want := map[string]string{"roll_surge": "3", "roll_min_ready": "500ms", "roll_deregistration": "7s", "roll_node_ready_timeout": "60s",
-		"roll_blocked_after": "30s", "roll_retry_refused": "500ms", "health_timeout": "2m", "ingress_replicas": "4"}
+		"roll_blocked_after": "30s", "roll_retry_refused": "500ms", "roll_canary": "false", "health_timeout": "2m", "ingress_replicas": "4"}
 	if diff := cmp.Diff(want, first.ConfigItems); diff != "" {
 		t.Errorf("config items (-want +got):\n%s", diff)
 	}

@@ -70,7 +70,7 @@ func (v *view) giveBack(p *pool) bool {
 	switch {
 	case p.Desired < p.base:
 		p.resized = true
-		v.asks(p, p.base)
+		v.asks(p, p.base, p.base)
 		v.act(p, Action{Kind: ActionSetDesired, Desired: p.base, Base: p.base, Why: fmt.Sprintf("brings %s back to its size of %d", p.Pool, p.base)})
 		return true
 	case p.Desired == p.base:
@@ -84,7 +84,7 @@ func (v *view) giveBack(p *pool) bool {
 	}
 	// Actions land in any order: what is still cordoned for its drain does not count yet.
 	resumes := slices.ContainsFunc(p.members, func(m *member) bool {
-		return m.old() && m.kind != leaving && m.node != nil && m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != ""
+		return m.old() && m.kind != leaving && m.node != nil && (v.justBegun(m) || m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != "")
 	})
 	busy, begun := false, 0
 	for _, m := range v.spare(p) {
@@ -93,11 +93,11 @@ func (v *view) giveBack(p *pool) bool {
 		}
 		busy = true
 		switch {
-		case m.schedulable() && resumes && (p.schedulable()-1 < p.floor() || p.OneAtATime):
-			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("%s goes once the others take pods again", m.name())})
 		case m.node == nil, m.kind == draining && m.node.Unschedulable:
 			m.ends = true
 			v.end(m, "is not needed any more, because the roll is aborted")
+		case resumes:
+			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("%s goes once the others take pods again", m.name())})
 		default:
 			v.begin(candidate{member: m}, "it has no pods, and the aborted roll leaves the pool as large as before")
 			begun++
@@ -148,7 +148,7 @@ func (v *view) forgoAll(p *pool) bool {
 	if safe {
 		p.resized = true
 		size := max(p.base, p.attached())
-		v.asks(p, size)
+		v.asks(p, size, p.base)
 		v.act(p, Action{Kind: ActionSetDesired, Desired: size, Base: p.base, Why: fmt.Sprintf("gives up %d instances that were not launched yet", p.Desired-size)})
 	}
 	return true

@@ -95,7 +95,7 @@ func (v *view) enlarge(p *pool) bool {
 	base := min(p.base+more, p.Max)
 	v.History.Units[p.Pool] = p.is
 	p.resized = true
-	v.asks(p, max(p.Desired, base))
+	v.asks(p, max(p.Desired, base), base)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: max(p.Desired, base), Base: base,
 		Why: fmt.Sprintf("the new nodes of %s are smaller: %d of them have what %d had before the roll", p.Pool, base, p.base)})
 	return true

@@ -125,6 +125,17 @@ func before(a, b candidate) int {
 	)
 }
 
+// justBegun reports whether the drain of a member was begun so lately that the
+// view need not show it.
+func (v *view) justBegun(m *member) bool {
+	if m.node == nil {
+		return false
+	}
+	at, begun := v.History.Begun[m.node.Name]
+	age := v.now.Sub(at)
+	return begun && age >= 0 && age < lateView
+}
+
 // beginAgain begins the drains again that have just been begun and do not show:
 // the view is late, or the mark was not written. Another node must not be taken
 // in their place, since that could be one too many.
@@ -133,8 +144,7 @@ func (v *view) beginAgain(p *pool) {
 		if m.node == nil || !m.old() || m.starts {
 			continue
 		}
-		at, begun := v.History.Begun[m.node.Name]
-		if age := v.now.Sub(at); begun && age >= 0 && age < lateView {
+		if at := v.History.Begun[m.node.Name]; v.justBegun(m) {
 			v.begin(candidate{member: m, cost: 1}, "")
 			v.History.Begun[m.node.Name] = at
 		}

@@ -27,7 +27,7 @@ func newCluster(desired, most int, change ...func(*Pool)) *cluster {
 	for _, f := range change {
 		f(&p)
 	}
-	return &cluster{Snapshot{Pools: []Pool{p}, History: History{Began: noon.Add(-time.Hour)}}}
+	return &cluster{Snapshot{Pools: []Pool{p}, History: History{Began: noon.Add(-time.Hour), Lacking: map[string]Lack{}, Drains: map[string]Progress{}}}}
 }
 
 // tagged says that a roll has begun with that base.
@@ -35,7 +35,8 @@ func tagged(base int) func(*Pool) {
 	return func(p *Pool) { p.Group.Tags[fairway.TagRollBase] = fmt.Sprint(base) }
 }
 
-// node adds a ready node of a generation, an hour old.
+// node adds a ready node of a generation, an hour old, that the manager has seen
+// from the start, and its drain too.
 func (c *cluster) node(name, zone, generation string, change ...func(*fairway.Node, *fairway.Instance)) *cluster {
 	n := fairway.Node{Name: name, ProviderID: "sim:///" + name, Zone: zone, Labels: map[string]string{fairway.LabelLifecycleStatus: "ready"},
 		Annotations: map[string]string{}, Ready: true, ReadySince: noon.Add(-time.Hour), CreatedAt: noon.Add(-time.Hour), Pods: 10}
@@ -44,6 +45,10 @@ func (c *cluster) node(name, zone, generation string, change ...func(*fairway.No
 		f(&n, &i)
 	}
 	c.Nodes, c.Instances = append(c.Nodes, n), append(c.Instances, i)
+	c.History.Lacking[i.ID] = Lack{}
+	if start, err := time.Parse(time.RFC3339, n.Annotations[fairway.AnnotationDrainStart]); err == nil {
+		c.History.Drains[n.Name] = Progress{Since: start, Told: start}
+	}
 	return c
 }
 
@@ -170,6 +175,17 @@ func TestDecide(t *testing.T) {
 		{name: "load balancers have their time",
 			cluster: newCluster(3, 5, two).node("n1", "a", "old", drainedFor(4*time.Second)).node("n2", "b", "old", pending).node("n3", "a", "new", readyFor(time.Minute)).pod("web-1", "n1"),
 			waits:   "load balancers have 6s more"},
+		{name: "and all of it for a manager that has just begun: the clock of the one before may have been wrong",
+			cluster: newCluster(3, 5, two).node("n1", "a", "old", drainedFor(time.Minute)).node("n2", "b", "old", pending).node("n3", "a", "new", readyFor(time.Minute)).pod("web-1", "n1").
+				snapshot(func(s *Snapshot) { s.History.Drains = nil }),
+			waits: "load balancers have 10s more"},
+		{name: "a new node that came between two looks holds what it has from now on",
+			cluster: newCluster(3, 5, two).node("n1", "a", "old", pending).node("n2", "b", "old", pending).node("n3", "a", "new", readyFor(time.Minute)).
+				snapshot(func(s *Snapshot) {
+					delete(s.History.Lacking, "i-n3")
+					s.Instances[2].LaunchedAt = noon.Add(-2 * time.Minute)
+				}),
+			waits: "none is to spare"},
 		{name: "ordinary pods before critical ones, never DaemonSets and mirrors",
 			cluster: newCluster(3, 5, two).node("n1", "a", "old", drainedFor(time.Minute)).node("n2", "b", "old", pending).node("n3", "a", "new", readyFor(time.Minute)).
 				pod("web-1", "n1").pod("dns-1", "n1", critical).pod("agent-1", "n1", daemon).pod("etcd-n1", "n1", mirror),

@@ -27,7 +27,7 @@ func (v *view) evict() {
 		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) {
 			continue // start begins the drain again, or its marks are taken away
 		}
-		if wait := m.deregistering(v.now); wait > 0 {
+		if wait := v.deregistering(m); wait > 0 {
 			v.wait(Wait{Pool: m.pool.Pool, Node: m.node.Name, Since: m.drainStart(),
 				Reason: fmt.Sprintf("draining %s: load balancers have %s more to forget it", m.node.Name, wait.Round(time.Second))})
 			continue
@@ -50,13 +50,15 @@ func (v *view) evict() {
 }
 
 // deregistering is how much longer pods must stay so that load balancers have
-// forgotten the node; 0 when there is nothing to wait for.
-func (m *member) deregistering(now time.Time) time.Duration {
+// forgotten the node; 0 when there is nothing to wait for. It counts from when
+// this manager saw the drain: a restart costs that time once more, and no clock
+// that was wrong costs requests.
+func (v *view) deregistering(m *member) time.Duration {
 	serves := slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.OwnerKind != "Job" })
 	if !serves || m.pool.Deregistration <= 0 {
-		return 0 // without load balancers not even until the whole second that the drain began with
+		return 0
 	}
-	return max(0, m.drainStart().Add(m.pool.Deregistration).Sub(now))
+	return max(0, v.History.Drains[m.node.Name].Told.Add(m.pool.Deregistration).Sub(v.now))
 }
 
 // next returns the pods whose turn it is: the critical ones only when all
@@ -171,7 +173,7 @@ func (v *view) end(m *member, why string) {
 		after = "the group shrinks by one"
 		p.Desired--
 		p.resized = true
-		v.asks(p, p.Desired)
+		v.asks(p, p.Desired, p.base)
 	}
 	v.act(p, Action{Kind: ActionTerminate, Node: m.nodeName(), Instance: m.ID, Decrement: decrement,
 		Why: fmt.Sprintf("terminates %s, which %s; %s", m.name(), why, after)})

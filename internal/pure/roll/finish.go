@@ -2,6 +2,7 @@ package roll
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -33,7 +34,9 @@ func (v *view) finish() {
 				blocked = append(blocked, v.whyBlocked(m))
 			case m.kind == kept:
 				v.keep(m)
-				clean = !v.clean(m, "waits for somebody to ask for its replacement") && clean
+				if !v.leavesBehind() {
+					clean = !v.clean(m, "waits for somebody to ask for its replacement") && clean
+				}
 			case !m.old() && p.count(quarantined) == 0 && v.clean(m, "is up to date"):
 				clean = false
 			}
@@ -55,6 +58,15 @@ func (v *view) finish() {
 	}
 	v.History.Blocked = blocked
 	v.tidyUp()
+}
+
+// leavesBehind reports whether outdated nodes stay because they cannot be rolled: they
+// keep their marks to the end, and leaders on them must not move to nodes that
+// lose theirs before.
+func (v *view) leavesBehind() bool {
+	return slices.ContainsFunc(v.pools, func(p *pool) bool {
+		return slices.ContainsFunc(p.members, func(m *member) bool { return m.old() && m.kind == quarantined })
+	})
 }
 
 // ends reports whether nothing is left to do in a pool but to clean up; where
@@ -96,7 +108,11 @@ func refusals(p *pool) string {
 func (v *view) whyBlocked(m *member) fairway.BlockedNode {
 	b, _ := v.blocker(m)
 	_, b.Reason = quarantine(*m.node)
-	if !m.old() {
+	switch {
+	case m.old():
+	case m.unfit(v.now):
+		b.Reason = fmt.Sprintf("is new and not fit (%s), and cannot go: %s", m.missing, b.Reason)
+	default:
 		b.Reason = "is one node more than before the roll and cannot go: " + b.Reason
 	}
 	return b
@@ -111,6 +127,7 @@ func (v *view) forget(p *pool) bool {
 		return false
 	}
 	p.resized = true
+	v.asks(p, p.Desired, 0)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: 0, Why: fmt.Sprintf("%s is back at its size of %d", p.Pool, p.Desired)})
 	return true
 }

@@ -15,7 +15,7 @@ func (v *view) grows(p *pool) {
 	if !p.tagged || p.Remove {
 		return
 	}
-	defer func() { p.added = v.History.ScaledUp[p.Pool] }()
+	p.added = v.History.ScaledUp[p.Pool]
 	set, err := strconv.Atoi(p.Tags[fairway.TagRollSize])
 	if asked, ok := v.History.Asked[p.Pool]; ok {
 		if asked.Desired == p.Desired {
@@ -32,7 +32,22 @@ func (v *view) grows(p *pool) {
 	}
 	p.base += p.Desired - set
 	p.scaledUp = p.Desired - set
-	v.History.ScaledUp[p.Pool] += p.scaledUp
+	p.added += p.scaledUp // remembered once it is written down: a brake or a pause may come first
+}
+
+// recalls takes the size from before the roll from memory where the tag that
+// is seen says less: the view may be late, or the call that raised it may have
+// failed. Then it is made again.
+func (v *view) recalls(p *pool) {
+	asked, ok := v.History.Asked[p.Pool]
+	if !ok || p.Remove || asked.Base <= p.base {
+		return
+	}
+	recent := v.now.Sub(asked.At) < lateView
+	if p.tagged || recent {
+		p.base = asked.Base
+		p.unrecorded = p.tagged && !recent
+	}
 }
 
 // arriving is how many of the nodes that an autoscaler has added may still be
@@ -47,12 +62,17 @@ func (p *pool) arriving() int {
 // recordGrowth writes the new size down before anything else changes the size.
 func (v *view) recordGrowth() {
 	for _, p := range v.pools {
-		if p.scaledUp == 0 {
+		why := fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)
+		switch {
+		case p.scaledUp > 0:
+		case p.unrecorded && !v.late(p):
+			why = fmt.Sprintf("writes down again that %s has a size of %d when the roll is over", p.Pool, p.base)
+		default:
 			continue
 		}
 		p.resized = true
-		v.asks(p, p.Desired)
-		v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: p.base,
-			Why: fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)})
+		v.History.ScaledUp[p.Pool] = p.added
+		v.asks(p, p.Desired, p.base)
+		v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: p.base, Why: why})
 	}
 }

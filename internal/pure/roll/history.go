@@ -81,6 +81,10 @@ type Service struct {
 type Progress struct {
 	Left  int // steps still to go: two for a pod, one for one that shuts down or a volume
 	Since time.Time
+	// Told is when this manager first saw the drain: by then load balancers had
+	// been told to forget the node. What the node says was written by a clock that
+	// may have been wrong.
+	Told time.Time
 }
 
 // Lack is since when a new instance has lacked something (zero when it lacks
@@ -90,11 +94,12 @@ type Lack struct{ Since, Last time.Time }
 // Unit is what one node of a pool can allocate: millicores and bytes.
 type Unit struct{ CPU, Memory int64 }
 
-// Size is a desired size, the one that the cloud showed before, and when it was
-// asked for.
+// Size is a desired size, the one that the cloud showed before, the size from
+// before the roll that was written down with it, and when it was asked for.
 type Size struct {
 	Desired int
 	Seen    int
+	Base    int
 	At      time.Time
 }
 
@@ -204,7 +209,7 @@ func (h *History) each(change func(time.Time) time.Time) {
 		h.Services[k] = s
 	}
 	for k, d := range h.Drains {
-		d.Since = change(d.Since)
+		d.Since, d.Told = change(d.Since), change(d.Told)
 		h.Drains[k] = d
 	}
 	for k, s := range h.Asked {

@@ -22,6 +22,7 @@ func (v *view) mark(p *pool) {
 					Why: fmt.Sprintf("marks %s as outdated: %s", m.node.Name, m.outdated)})
 			}
 		case m.goes(v.now) && m.kind != broken, m.kind == broken && m.joined():
+		case m.kind == quarantined && m.unfit(v.now) && v.History.Retries[m.node.Name].Count >= mostRetries: // it is named in the end
 		case p.rolling(): // finish takes away what protects new nodes
 			v.clean(m, "is up to date", fairway.MarkScaleDown)
 		default:
@@ -54,11 +55,15 @@ func (v *view) leadsLast(m *member) bool {
 // those of the nodes with leaders are gone: a leader whose node alone is marked
 // would move.
 func (v *view) leadersFirst(m *member) bool {
-	if m.leads() || !v.aborted && v.Failed == "" && v.History.Blocked == nil {
+	if m.leads() {
 		return false
 	}
+	all := v.aborted || v.Failed != "" || v.History.Blocked != nil
 	for _, p := range v.everyPool() {
 		for _, o := range p.members {
+			if !all && o.kind != kept {
+				continue // it keeps its marks
+			}
 			if o.node != nil && o.kind != leaving && o.old() && o.leads() && owned(*o.node)[fairway.MarkStatus] != "" {
 				return true
 			}

@@ -17,6 +17,8 @@ type pool struct {
 	base int
 	// scaledUp is what an autoscaler has added to it that is not recorded yet.
 	scaledUp int
+	// unrecorded says that the tag on the group says less than base.
+	unrecorded bool
 	// added is all that autoscalers have added since the roll began.
 	added int
 	// bootTimeout is when a new instance is late, as learnt; 0 when not known.

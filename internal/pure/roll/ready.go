@@ -151,6 +151,9 @@ func (v *view) judge(m *member) {
 	}
 	m.missing, m.completeSince = v.lacks(m)
 	seen, known := v.History.Lacking[m.ID]
+	if !known && v.History.Began.Before(m.LaunchedAt) && !v.History.Began.IsZero() {
+		known, seen.Since = true, v.now // it came between two looks: at the last one it lacked everything
+	}
 	if m.missing == "" {
 		if known {
 			if !seen.Since.IsZero() {

@@ -51,9 +51,9 @@ func (v *view) remember() {
 				}
 			}
 			if !known {
-				d = Progress{Left: left, Since: m.drainStart()}
+				d = Progress{Left: left, Since: m.drainStart(), Told: v.now}
 			} else if left < d.Left || v.paused != "" || v.brake != "" { // a drain that must stand still is not stuck
-				d = Progress{Left: left, Since: v.now}
+				d.Left, d.Since = left, v.now
 			}
 			drains[m.node.Name] = d
 		}

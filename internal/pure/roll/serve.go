@@ -30,11 +30,17 @@ func (v *view) deprives(m *member) string {
 	if m.pool.Deregistration == 0 || m.node == nil || v.drains() == 0 {
 		return ""
 	}
-	here := make(map[owner]int, len(m.pods))
+	here, served := make(map[owner]int, len(m.pods)), make(map[owner]int, len(m.pods))
 	for i := range m.pods {
 		p := &m.pods[i]
-		if key := ownerOf(p); key != (owner{}) && p.OwnerKind != "Job" && p.Ready && !p.Deleting {
+		key := ownerOf(p)
+		switch {
+		case key == (owner{}) || p.OwnerKind == "Job" || p.Deleting:
+		case !m.node.Ready && !m.dead(v.now):
+			here[key]++ // behind load balancers again as soon as the node is
+		case p.Ready:
 			here[key]++
+			served[key]++
 		}
 	}
 	counts := v.served()
@@ -42,7 +48,7 @@ func (v *view) deprives(m *member) string {
 		p := &m.pods[i]
 		key := ownerOf(p)
 		s := counts[key]
-		if here[key] == 0 || 2*(s.in-here[key]) >= s.all || here[key] == s.all {
+		if here[key] == 0 || 2*(s.in-served[key]) >= s.all || here[key] == s.all {
 			continue // an application that stands on this node alone loses it whatever else drains
 		}
 		return fmt.Sprintf("only %d of %d pods of %s/%s are behind load balancers now, %d of them on this node", s.in, s.all, p.Namespace, p.OwnerName, here[key])
@@ -57,7 +63,7 @@ func (v *view) drains() int {
 	for _, p := range v.pools {
 		n += p.draining()
 		for _, m := range p.members {
-			if m.freed {
+			if m.freed || m.kind != draining && !m.starts && v.justBegun(m) {
 				n++
 			}
 		}
@@ -66,9 +72,10 @@ func (v *view) drains() int {
 }
 
 // served counts the pods of every owner, with the drains that begin in this
-// decision taken as begun. It counts once until another drain begins.
+// decision taken as begun. It counts once until there is another action: one
+// drain may end while another begins.
 func (v *view) served() map[owner]serving {
-	if n := v.drains(); v.serving == nil || v.servingAt != n {
+	if n := len(v.Actions); v.serving == nil || v.servingAt != n {
 		v.serving, v.servingAt = v.countServing(), n
 	}
 	return v.serving
@@ -82,7 +89,7 @@ func (v *view) countServing() map[owner]serving {
 	}
 	for _, p := range v.pools {
 		for _, m := range p.members {
-			if m.starts && m.node != nil {
+			if m.node != nil && (m.starts || v.justBegun(m)) {
 				out[m.node.Name] = true
 			}
 		}

@@ -1,6 +1,7 @@
 package roll
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -50,9 +51,9 @@ func (v *view) late(p *pool) bool {
 	return begun && v.now.Sub(v.History.Began) < lateView/2
 }
 
-// asks notes the size of a group that a decision asks for.
-func (v *view) asks(p *pool, desired int) {
-	v.History.Asked[p.Pool] = Size{Desired: desired, Seen: p.seen, At: v.now}
+// asks notes the sizes of a group that a decision asks for.
+func (v *view) asks(p *pool, desired, base int) {
+	v.History.Asked[p.Pool] = Size{Desired: desired, Seen: p.seen, Base: base, At: v.now}
 }
 
 // resize asks for the surge, and for one more when nothing else can go on.
@@ -82,7 +83,7 @@ func (v *view) resize(p *pool) {
 		return
 	}
 	p.resized = true
-	v.asks(p, target)
+	v.asks(p, target, p.base)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: target, Base: p.base, Why: fmt.Sprintf(why, p.Pool, target)})
 }
 
@@ -159,10 +160,8 @@ func (v *view) shrink(p *pool) {
 		return
 	}
 	slices.SortStableFunc(free, func(a, b *member) int {
-		if d := first(a.zonal(), b.zonal()); d != 0 {
-			return d
-		}
-		return len(a.pods) - len(b.pods)
+		// A leader that has moved to a new node would move a second time.
+		return cmp.Or(first(a.leads(), b.leads()), first(a.zonal(), b.zonal()), len(a.pods)-len(b.pods))
 	})
 	v.begin(candidate{member: free[0]}, "the pool has one node more than it needs")
 }
@@ -184,6 +183,6 @@ func (v *view) forgo(p *pool) {
 	}
 	p.resized = true
 	size := max(p.base, p.attached())
-	v.asks(p, size)
+	v.asks(p, size, p.base)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: size, Base: p.base, Why: fmt.Sprintf("gives up %d instances that the cloud does not launch", p.Desired-size)})
 }

@@ -124,11 +124,11 @@ const mostRetries = 3
 func (v *view) retries(m *member) bool {
 	since, _ := quarantine(*m.node)
 	tried := v.History.Retries[m.node.Name]
-	if v.History.Apps.Caution != "" {
-		return false
-	}
 	if tried.Count > 0 && tried.Since.Equal(since) {
 		return true
+	}
+	if v.History.Apps.Caution != "" {
+		return false
 	}
 	last := !tried.Forcing && v.mayForce(m) && !slices.ContainsFunc(m.pool.members, func(o *member) bool {
 		return o.old() && (o.kind == fresh && !o.again || o.kind == draining && o.node.Annotations[fairway.AnnotationQuarantine] == "")

@@ -115,7 +115,7 @@ func (v *view) endsRemoved(p *pool) bool {
 	}
 	if p.Desired > 0 || p.Tags[fairway.TagRollBase] != "" {
 		p.resized = true
-		v.asks(p, 0)
+		v.asks(p, 0, 0)
 		v.act(p, Action{Kind: ActionSetDesired, Desired: 0, Base: 0, Why: fmt.Sprintf("%s has no node left: its size is 0", p.Pool)})
 		return false
 	}

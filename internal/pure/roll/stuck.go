@@ -43,6 +43,11 @@ func (v *view) setAside(m *member, reason string) {
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("leaves %s alone: %s", m.node.Name, reason)})
 	delete(v.History.Begun, m.node.Name)
+	if !m.old() {
+		tried := v.History.Retries[m.node.Name]
+		tried.Count++
+		v.History.Retries[m.node.Name] = tried
+	}
 	m.kind, m.freed = quarantined, true
 	m.pool.frees = true
 }

@@ -23,7 +23,7 @@ type view struct {
 	going     map[string]bool         // see leaves
 	byUID     map[string]*fairway.Pod // see pod
 	pending   []fairway.Pod           // not scheduled
-	serving   map[owner]serving       // see served; counted with servingAt drains
+	serving   map[owner]serving       // see served; counted after servingAt actions
 	servingAt int
 	brake     string // why nothing may be drained or ended; ""
 	// impossible says whether a budget can never be met, once found out.
@@ -61,6 +61,7 @@ func newView(s Snapshot, now time.Time) *view {
 		if pl.base, pl.tagged = base(p.Group); p.Remove {
 			pl.base, pl.tagged = 0, false
 		}
+		v.recalls(pl)
 		v.grows(pl)
 		for _, i := range s.Instances {
 			if i.Pool != p.Group.Pool || i.State == fairway.InstanceTerminated {

@@ -38,6 +38,7 @@ func (w *world) autoscale() {
 	}
 	if victim != nil {
 		w.checker.scalesIn(victim)
+		victim.inst.of.scaledIn++
 		w.lose(victim.inst, true)
 	}
 }

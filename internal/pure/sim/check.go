@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
 // The invariants, by the words that a broken one is reported with.
@@ -70,7 +71,7 @@ func (c *checker) always() {
 			w.breaks(Limits, "pool %s has %d instances with a maximum of %d, a base of %d and a surge of %d", g.Pool, g.attached, g.spec.Max, g.base, c.surge(g))
 		}
 	}
-	if w.result.Failed > 0 && w.result.Failed > 1e-6*w.result.Requests {
+	if w.result.Failed > 0 && !w.ClockJumps && w.result.Failed > 1e-6*w.result.Requests {
 		w.breaks(Balancers, "%.1f of %.0f requests failed", w.result.Failed, w.result.Requests)
 	}
 }
@@ -118,7 +119,7 @@ func (c *checker) scalesIn(n *node) {
 	w := c.world
 	rolling := false
 	for _, i := range n.inst.of.members {
-		rolling = rolling || i.node != nil && i.node.old() && i.node.owned != 0 && !i.node.owns(fairway.MarkQuarantine) && !i.node.leaving()
+		rolling = rolling || i.node != nil && i.node.old() && (i.of.spec.Settings.Strategy != roll.OnDelete || i.node.Annotations[fairway.AnnotationRotate] != "") && i.node.owned != 0 && !i.node.owns(fairway.MarkQuarantine) && !i.node.leaving()
 	}
 	if w.result.Outcome == "" && rolling && !n.original && !n.old() && w.now-n.inst.launched() > c.settles()+unneededFor {
 		w.breaks(Truce, "the autoscaler removes %s, which the roll has just made", n.Name)

@@ -63,7 +63,7 @@ func (c *checker) forgotten() {
 	w := c.world
 	for _, g := range w.groups {
 		for _, i := range g.members {
-			if i.Protected && w.result.Outcome != "failed" && i.State != fairway.InstanceTerminating {
+			if i.Protected && w.CloudDelay == 0 && w.result.Outcome != "failed" && i.State != fairway.InstanceTerminating {
 				w.breaks(Leftovers, "%s is still protected a minute after the roll", i.ID)
 			}
 		}

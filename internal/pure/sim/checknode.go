@@ -43,7 +43,7 @@ func (c *checker) full(g *group) bool {
 	if !g.spec.Settings.RaiseMax {
 		most = min(most, g.spec.Max)
 	}
-	return g.Desired >= most || g.attached < g.Desired
+	return g.Desired >= most || g.attached < g.Desired || g.fullAt > 0 && c.world.now-g.fullAt < c.settles()+5*time.Second
 }
 
 // cordons is checked when a node is about to be cordoned.
@@ -57,8 +57,14 @@ func (c *checker) cordons(n *node) {
 	if c.full(g) {
 		least -= c.short(g)
 	}
-	if g.lost > 0 && w.now-g.lost < c.settles() || !n.Ready && !n.faulty {
+	least -= g.scaledIn
+	if !n.Ready && !n.faulty {
 		least--
+	}
+	for _, at := range g.losses {
+		if w.now-at < c.settles() {
+			least-- // the roll could not see it yet
+		}
 	}
 	if have.nodes < least && !g.spec.Settings.Spot && (n.old() || w.counts(n)) {
 		if have.nodes+c.unproven(g, n) >= least {
@@ -66,7 +72,7 @@ func (c *checker) cordons(n *node) {
 		}
 		w.breaks(Floor, "cordoning %s leaves %d ready nodes in pool %s, %d before the roll", n.Name, have.nodes, g.Pool, g.base)
 	}
-	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) {
+	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) && !w.lostOf() {
 		w.breaks(Zones, "%s in %s is cordoned with volumes and no ready new node with room there", n.Name, n.Zone)
 	}
 	if g.spec.Settings.OneAtATime {
@@ -110,15 +116,13 @@ func (c *checker) excludes(n *node) {
 	w := c.world
 	others, before := false, false
 	for _, o := range w.nodes {
-		if o != n && o.drained >= 0 && !o.leaving() && !o.empty() {
+		if o != n && o.drained >= 0 && !o.leaving() && !o.empty() && !o.faulty {
 			others = true
 			before = before || w.now-o.drained > actsWithin
 		}
 	}
-	for _, g := range w.groups {
-		if g.lost > 0 && w.now-g.lost < c.settles() {
-			return // the roll could not see yet whose pods that has taken
-		}
+	if w.lostOf() || n.faulty && w.time().Sub(n.ReadySince) < c.settles() {
+		return // who answers now was gone before the roll could see of what
 	}
 	if !others || n.leaving() || n.inst.of.spec.Settings.Deregistration == 0 {
 		return
@@ -150,6 +154,17 @@ func (c *checker) excludes(n *node) {
 	}
 }
 
+// lostOf reports whether something else has taken nodes so lately that the roll
+// could not see yet whose pods went with them.
+func (w *world) lostOf() bool {
+	for _, g := range w.groups {
+		if g.lost > 0 && w.now-g.lost < w.checker.settles() {
+			return true
+		}
+	}
+	return false
+}
+
 // empty reports whether the node has nothing left to lose.
 func (n *node) empty() bool { return len(n.volumes) == 0 && (len(n.pods) == 0 || n.pods[0].stays()) }
 
@@ -160,8 +175,8 @@ func (c *checker) terminates(inst *instance, decrement bool) {
 		w.breaks(Limits, "group %s shrinks below its size from before the roll", inst.Pool)
 	}
 	n := inst.node
-	if n == nil || inst.bad != sound || w.ClockJumps && !n.Ready {
-		return
+	if n == nil || inst.bad != sound || w.ClockJumps && !n.Ready || w.time().Sub(n.CreatedAt) < c.settles() || !n.Ready && n.ReadySince.Sub(n.CreatedAt) < 10*time.Second {
+		return // a node that has only just joined, or was gone again at once, has pods that the roll cannot know of
 	}
 	if len(n.volumes) > 0 && !c.dead(n) {
 		w.breaks(Ends, "instance of %s ends with volumes attached", n.Name)

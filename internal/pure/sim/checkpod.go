@@ -37,7 +37,7 @@ func (c *checker) evicts(p *pod) {
 
 // member is checked when a member of a data service goes because of the roll.
 func (c *checker) member(p *pod) {
-	if p.of.Kind != "StatefulSet" {
+	if p.of.Kind != "StatefulSet" || c.world.lostOf() {
 		return
 	}
 	up := 0
@@ -123,6 +123,11 @@ func (c *checker) leads(wl *workload, before, after *pod) {
 	if !ours {
 		return
 	}
+	if before.forced || after.on.old() && w.now-c.marking < c.settles() && (after.on.leads() || wl.RoleGap > 0) {
+		// Marks come and go one after another, those of leaders last or first: two of
+		// them can pass each other, and a leader without its role is not known for one.
+		return
+	}
 	wl.moves++
 	w.result.LeaderMoves = max(w.result.LeaderMoves, wl.moves)
 	if w.faulty() {
@@ -131,9 +136,6 @@ func (c *checker) leads(wl *workload, before, after *pod) {
 	switch {
 	case wl.moves > 1:
 		w.breaks(Leaders, "the leader of %s moves for the %d. time because of the roll", wl.Name, wl.moves)
-	case after.on.old() && w.now-c.marking < c.settles() && after.on.leads():
-		// Marks come one after another, those of leaders last: two of them can pass
-		// each other.
 	case after.on.old():
 		w.breaks(Leaders, "the leader of %s moves to %s, which is outdated", wl.Name, after.on.Name)
 	}

@@ -19,6 +19,9 @@ type group struct {
 	retrying  bool
 	refused   int           // launches that the cloud still refuses
 	lost      time.Duration // when something else last took a node, or the size, away
+	losses    []time.Duration
+	fullAt    time.Duration // when the cloud last refused to launch
+	scaledIn  int           // what an autoscaler took
 	raised    int           // what an autoscaler added
 	raisedAt  time.Duration // when it last did
 	unsettled bool          // its limits are to be checked
@@ -87,6 +90,7 @@ func (w *world) balance(g *group) {
 		zone, refusal := w.place(g)
 		if refusal != "" {
 			g.Refusals = []string{refusal}
+			g.fullAt = w.now
 			if !g.retrying {
 				g.retrying = true
 				w.after(5*time.Second, func() { g.retrying = false; w.balance(g) })
@@ -169,6 +173,7 @@ func (w *world) lose(inst *instance, decrement bool) {
 		return
 	}
 	inst.of.lost = w.now
+	inst.of.losses = append(inst.of.losses, w.now)
 	if n := inst.node; n != nil {
 		n.drained = -1 // what fails now is not the roll's
 	}

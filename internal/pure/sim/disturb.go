@@ -19,7 +19,11 @@ func (w *world) disturb() {
 	w.every(w.DoubleEvery, w.double)
 	w.every(w.AutoscaleEvery, w.autoscale)
 	w.every(w.SpotEvery, w.takeBack)
-	w.every(w.PartitionEvery, func() { w.cut = w.now + w.upTo(20*time.Second) })
+	w.every(w.PartitionEvery, func() {
+		if w.now < quietAfter {
+			w.cut = w.now + w.upTo(20*time.Second)
+		}
+	})
 	if w.MassUnready > 0 {
 		w.after(w.MassUnready, w.massUnready)
 	}
@@ -116,5 +120,6 @@ func (w *world) force(a roll.Action) {
 	w.mark(a.Node, a.Marks)
 	w.checker.forces(p, a)
 	w.result.Forced++
+	p.forced = true
 	w.deletePod(p, true)
 }

@@ -27,7 +27,7 @@ const (
 	// actsWithin is how long an action takes at most.
 	actsWithin = 200 * time.Millisecond
 	// patience is the longest pause between two looks.
-	patience = 12 * time.Second
+	patience = 20 * time.Second
 	// maxKills is after how many kills and take-overs a manager is left alone, so
 	// that a run ends.
 	maxKills = 40

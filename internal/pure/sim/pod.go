@@ -18,6 +18,7 @@ type pod struct {
 	broken  bool    // never becomes Ready
 	started bool    // has been Ready
 	gone    bool
+	forced  bool // was deleted without asking its budgets
 	ours    bool // is leaving because of the roll
 	target  bool // a load balancer sends it requests
 	fails   bool // and the roll has taken away who would answer them

@@ -23,7 +23,7 @@ func Random(seed uint64) Scenario {
 		Seed: seed, Zones: r.between(1, 3), Slots: r.between(10, 16),
 		Boot: r.seconds(2, 15), BootSpread: r.seconds(0, 10), InServiceDelay: r.seconds(0, 3), Shutdown: r.seconds(1, 15),
 		PodStart: r.seconds(0.5, 4), PodStop: r.seconds(0.5, 5), Attach: r.seconds(0.2, 2), Detach: r.seconds(0.2, 2),
-		BudgetDelay: r.seconds(0, 1), Look: r.seconds(0.5, 5), Cap: 2 * time.Hour,
+		BudgetDelay: r.seconds(0, 1), Look: r.seconds(0.5, 8), Cap: 2 * time.Hour,
 	}
 	settings := r.settings()
 	if r.chance(0.08) {
@@ -41,11 +41,6 @@ func Random(seed uint64) Scenario {
 		s.Workloads = append(s.Workloads, Workload{Name: "apiserver", Kind: "Mirror", MinAvailable: -1})
 	}
 	s.Faults = r.faults(s)
-	if s.ClockJumps {
-		for i := range s.Pools {
-			s.Pools[i].Settings.MaxAge = 0 // ages are a clock's: they are far longer than a jump
-		}
-	}
 	return s
 }
 
@@ -66,7 +61,7 @@ func (r draw) settings() roll.Settings {
 	s.RaiseMax, s.Canary, s.Probe = r.chance(0.15), r.chance(0.15), r.chance(0.15)
 	s.Spot = r.chance(0.08)
 	if r.chance(0.1) {
-		s.MaxAge = 30 * time.Minute
+		s.MaxAge = 50 * time.Hour // of the nodes that are there, not of those that come
 	}
 	if r.chance(0.2) {
 		s.JobGrace = r.seconds(5, 60)

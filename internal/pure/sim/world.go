@@ -218,7 +218,7 @@ func (w *world) original(g *group, i int) {
 	}
 	inst := w.addInstance(g, zoneName(i%w.Zones), generation)
 	inst.State, inst.InServiceAt = fairway.InstanceInService, epoch
-	inst.LaunchedAt = epoch.Add(-time.Hour)
+	inst.LaunchedAt = epoch.Add(-100 * time.Hour)
 	n := w.register(inst, true)
 	n.CreatedAt, n.ReadySince = inst.LaunchedAt, inst.LaunchedAt
 	n.original, n.proven = true, true

@@ -67,27 +67,7 @@ func scripts(t *testing.T, dir string, o httpapi.Options) {
 	t.Cleanup(server.Close)
 	testscript.Run(t, testscript.Params{
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// exits CODE ARGS...: runs fairway and wants that exit code.
-			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) == 0 {
-					ts.Fatalf("usage: exits CODE ARGS...")
-				}
-				err := ts.Exec("fairway", args[1:]...)
-				code := "0"
-				if exit, ok := errors.AsType[interface {
-					error
-					ExitCode() int
-				}](err); ok {
-					code = fmt.Sprint(exit.ExitCode())
-				} else if err != nil {
-					ts.Fatalf("%v", err)
-				}
-				if code != args[0] {
-					ts.Fatalf("exit code %s, want %s", code, args[0])
-				}
-			},
-		},
+		Cmds: commands,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SERVER", server.URL)
 			return nil
@@ -128,4 +108,27 @@ func fleet(t *testing.T) fairway.Store {
 		}
 	}
 	return store
+}
+
+// commands are what the scripts have beside those of testscript.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// exits CODE ARGS...: runs fairway and wants that exit code.
+	"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) == 0 {
+			ts.Fatalf("usage: exits CODE ARGS...")
+		}
+		err := ts.Exec("fairway", args[1:]...)
+		code := "0"
+		if exit, ok := errors.AsType[interface {
+			error
+			ExitCode() int
+		}](err); ok {
+			code = fmt.Sprint(exit.ExitCode())
+		} else if err != nil {
+			ts.Fatalf("%v", err)
+		}
+		if code != args[0] {
+			ts.Fatalf("exit code %s, want %s", code, args[0])
+		}
+	},
 }

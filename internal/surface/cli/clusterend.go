@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,22 +13,29 @@ import (
 )
 
 func (e *env) clusterDecommission() *cobra.Command {
-	var approve, withdraw bool
+	var approve, withdraw, all bool
 	var confirm, reason string
 	c := e.asks(&cobra.Command{
-		Use:   "decommission CLUSTER",
+		Use:   "decommission {CLUSTER | --list}",
 		Short: "Ask for the end of a cluster, approve it, or withdraw it",
 		Long: `Asks for the end of a cluster: its id has to be typed, or given by --confirm. A cluster that is not protected is taken down at once.
 A protected one (environment production, or config item deletion_protection=true) waits until a second person approves, and 24 hours
 more; until then anybody who may change the cluster can withdraw it.`,
 		Example: `  fairway cluster decommission old-1 --reason "moved to new-1"
   fairway cluster decommission old-1 --confirm aws:123456789012:eu-central-1:old-1
+  fairway cluster decommission --list               what was asked for
   fairway cluster decommission old-1 --approve
   fairway cluster decommission old-1 --withdraw`,
-		Args:              exactly("CLUSTER"),
+		Args: func(c *cobra.Command, args []string) error {
+			if all {
+				return exactly()(c, args)
+			}
+			return exactly("CLUSTER")(c, args)
+		},
 		ValidArgsFunction: e.completeClusters,
 	})
-	format := output(c, formatsOne)
+	format := output(c, formatsList)
+	c.Flags().BoolVar(&all, "list", false, "list the clusters whose end was asked for")
 	c.Flags().BoolVar(&approve, "approve", false, "approve what somebody else has asked for")
 	c.Flags().BoolVar(&withdraw, "withdraw", false, "take the wish back while the end has not begun")
 	c.Flags().StringVar(&confirm, "confirm", "", "the id of the cluster, in place of typing it")
@@ -39,6 +47,9 @@ more; until then anybody who may change the cluster can withdraw it.`,
 		f, api, err := e.ready(format)
 		if err != nil {
 			return err
+		}
+		if all {
+			return e.decommissions(c.Context(), api, f)
 		}
 		api = api.WithReason(reason)
 		var state *client.DecommissionState
@@ -94,4 +105,26 @@ func (e *env) stateTable(s *client.DecommissionState, wide bool) *table {
 		t.add("approved by", dash(w.ApproverName))
 	}
 	return t
+}
+
+// decommissions lists what was asked for and has not begun.
+func (e *env) decommissions(ctx context.Context, api *client.Client, f format) error {
+	wishes, err := api.Decommissions(ctx)
+	if err != nil {
+		return err
+	}
+	return list(f, e.Stdout, wishes, func(wide bool) *table {
+		t := &table{header: []string{"CLUSTER", "ASKED BY", "AGE", "APPROVED BY", "BEGINS", "REASON"}, width: e.Width, empty: "nobody has asked for the end of a cluster"}
+		if wide {
+			t.width = 0
+		}
+		for _, w := range wishes {
+			begins := "once somebody else approves it"
+			if !w.DueAt.IsZero() {
+				begins = w.DueAt.UTC().Format(time.RFC3339)
+			}
+			t.add(w.ClusterID, w.ByName, age(e.Now(), w.RequestedAt), dash(w.ApproverName), begins, dash(w.Reason))
+		}
+		return t
+	})
 }

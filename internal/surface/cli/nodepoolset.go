@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -150,20 +151,26 @@ order of the cluster's pools.`,
 	return c
 }
 
-// named takes the name out of a pool's text and gives it another one.
+// named gives a pool's text a name, without moving any line.
 func named(text []byte, name string) []byte {
-	found := false
-	var out bytes.Buffer
-	for line := range bytes.Lines(text) {
-		if bytes.HasPrefix(line, []byte("name:")) {
-			line, found = []byte("name: "+name+"\n"), true
-		}
-		out.Write(line)
+	var root yaml.Node
+	if yaml.Unmarshal(text, &root) != nil || len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
+		return text // what is wrong is said by who reads it
 	}
-	if !found {
-		return append([]byte("name: "+name+"\n"), text...)
+	value := valueOf(root.Content[0], "name")
+	switch {
+	case value == nil && root.Content[0].Style&yaml.FlowStyle == 0:
+		return append(append(bytes.TrimRight(text, "\n"), "\nname: "...), name+"\n"...)
+	case value != nil && value.Value == name:
+		return text
 	}
-	return out.Bytes()
+	remove(root.Content[0], "name")
+	root.Content[0].Content = append(root.Content[0].Content, textNode("name"), textNode(name))
+	out, err := yamlText(&root)
+	if err != nil {
+		return text
+	}
+	return out
 }
 
 func (e *env) poolDelete() *cobra.Command {

@@ -94,6 +94,9 @@ func parsed(text []byte, shift int) (*registryfile.File, problems) {
 	}
 	var out problems
 	for _, f := range found {
+		if strings.Contains(f.Hint, "--default-channel") {
+			f.Hint = "" // those are flags for whole files
+		}
 		out = append(out, problem{max(0, f.Line-shift), strings.Replace(f.Message, " is ignored", "", 1), f.Hint})
 	}
 	slices.SortStableFunc(out, func(a, b problem) int { return a.line - b.line })

@@ -21,7 +21,7 @@ const (
 	attempts = 5
 	// firstWait is the longest wait before the second attempt; it doubles with
 	// every further one.
-	firstWait = 200 * time.Millisecond
+	firstWait = 100 * time.Millisecond
 	// longestWait bounds what a server may ask for with Retry-After.
 	longestWait = 30 * time.Second
 )

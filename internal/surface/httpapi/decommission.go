@@ -15,7 +15,7 @@ func (a *api) decommissioning(h huma.API) {
 	const path = "/api/v1/clusters/{cluster}/decommission"
 	operation(a, h, huma.Operation{OperationID: "decommission-cluster", Method: http.MethodPost, Path: path, Summary: "Ask for the end of a cluster",
 		Description:   "A cluster that is not protected is decommissioned at once. For a protected one a second person has to approve, and it begins 24 hours after that.",
-		DefaultStatus: http.StatusOK, Errors: []int{http.StatusConflict}}, a.decommission)
+		DefaultStatus: http.StatusOK, Errors: []int{http.StatusConflict, http.StatusPreconditionFailed}}, a.decommission)
 	operation(a, h, huma.Operation{OperationID: "approve-decommission", Method: http.MethodPost, Path: path + "/approve", Summary: "Approve the end of a cluster that somebody else has asked for",
 		DefaultStatus: http.StatusOK, Errors: []int{http.StatusConflict}}, a.approveDecommission)
 	operation(a, h, huma.Operation{OperationID: "withdraw-decommission", Method: http.MethodDelete, Path: path, Summary: "Withdraw the end of a cluster while it has not begun",
@@ -24,6 +24,7 @@ func (a *api) decommissioning(h huma.API) {
 }
 
 type decommissionRequest struct {
+	IfMatch string `header:"If-Match" doc:"entity tag of the version that the caller has seen"`
 	Cluster string `path:"cluster" doc:"id, alias or local id"`
 	Body    struct {
 		Confirm string `json:"confirm" doc:"the id of the cluster, typed once more"`
@@ -51,6 +52,11 @@ func (a *api) steeredCluster(ctx context.Context, name string, deed fairway.Deed
 	return c, a.allowCluster(ctx, deed, c)
 }
 
+// matches refuses the wish of a caller who has seen another version.
+func (in *decommissionRequest) matches(c *fairway.Cluster) error {
+	return matchesTag(in.IfMatch, "cluster", c.ID, c.ETag)
+}
+
 func (a *api) decommission(ctx context.Context, in *decommissionRequest) (*one[decommissionState], error) {
 	c, err := a.steeredCluster(ctx, in.Cluster, fairway.DeedWrite)
 	if err != nil {
@@ -59,8 +65,14 @@ func (a *api) decommission(ctx context.Context, in *decommissionRequest) (*one[d
 	if in.Body.Confirm != c.ID {
 		return nil, fairway.Errorf(fairway.CodeInvalid, "confirm %q is not the id of the cluster", in.Body.Confirm).WithHint("give the whole id: %s", c.ID)
 	}
+	if err := in.matches(c); err != nil {
+		return nil, err
+	}
 	if !c.IsProtected() || c.LifecycleStatus == fairway.StatusRequested {
 		_, err := a.Store.ChangeCluster(ctx, c.ID, func(c *fairway.Cluster) error {
+			if err := in.matches(c); err != nil {
+				return err
+			}
 			before := *c
 			c.LifecycleStatus = fairway.StatusDecommissionRequested
 			return fairway.Transition(&before, c)

@@ -32,7 +32,10 @@ func tagged(w http.ResponseWriter, r *http.Request, etag string) bool {
 // matches refuses a write whose caller has seen another version (If-Match). A
 // write without the header wins over all before it.
 func matches(r *http.Request, what, id, etag string) error {
-	wanted := r.Header.Get("If-Match")
+	return matchesTag(r.Header.Get("If-Match"), what, id, etag)
+}
+
+func matchesTag(wanted, what, id, etag string) error {
 	if wanted == "" || namesTag(wanted, etag) {
 		return nil
 	}

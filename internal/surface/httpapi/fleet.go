@@ -21,8 +21,8 @@ type items[T any] struct {
 // one is the body of a single thing.
 type one[T any] struct{ Body T }
 
-// etagIn is what a caller may say of the version that it has.
-type etagIn struct {
+// Conditional is what a caller may say of the version that it has.
+type Conditional struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"entity tag of the version that the caller has: 304 when it is still the newest"`
 }
 
@@ -34,7 +34,7 @@ type etagOne[T any] struct {
 }
 
 // etagAnswer answers with a thing unless the caller has that version.
-func etagAnswer[T any](in etagIn, etag string, v T) *etagOne[T] {
+func etagAnswer[T any](in Conditional, etag string, v T) *etagOne[T] {
 	out := &etagOne[T]{Status: http.StatusOK, ETag: quoted(etag), Body: v}
 	if in.IfNoneMatch != "" && namesTag(in.IfNoneMatch, etag) {
 		out.Status = http.StatusNotModified
@@ -70,6 +70,23 @@ func (a *api) fleet(mux *http.ServeMux) {
 	a.decommissioning(h)
 	get(a, h, "list-events", "/api/v1/events", "Events after a sequence number, in order", a.listEvents)
 	describeWatch(h)
+	describeAnswers(h)
+}
+
+// describeAnswers corrects what the library says of answers: it takes 422 for
+// what is 400 here, and does not know those that are given around it.
+func describeAnswers(h huma.API) {
+	for _, item := range h.OpenAPI().Paths {
+		for _, o := range []*huma.Operation{item.Get, item.Post, item.Delete} {
+			if o == nil {
+				continue
+			}
+			delete(o.Responses, "422")
+			if slices.ContainsFunc(o.Parameters, func(p *huma.Param) bool { return p.Name == "If-None-Match" }) {
+				o.Responses["304"] = &huma.Response{Description: "Not Modified"}
+			}
+		}
+	}
 }
 
 // get registers an operation that reads.
@@ -80,7 +97,10 @@ func get[I, O any](a *api, h huma.API, id, path, summary string, do func(ctx con
 // operation registers an operation. Its errors become problems.
 func operation[I, O any](a *api, h huma.API, o huma.Operation, do func(ctx context.Context, in *I) (*O, error)) {
 	id := o.OperationID
-	o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)
+	o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+	if o.Method == http.MethodPost {
+		o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	huma.Register(h, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		if err != nil {

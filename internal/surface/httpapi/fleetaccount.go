@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +20,7 @@ func (a *api) fleetAccounts(h huma.API) {
 }
 
 type accountFilter struct {
-	paged
+	Paged
 	Environment      string `query:"environment"`
 	ExternalID       string `query:"external_id"`
 	LifecycleStatus  string `query:"lifecycle_status"`
@@ -65,11 +64,11 @@ func (a *api) listAccounts(ctx context.Context, in *accountFilter) (*huma.Stream
 			seen = append(seen, one)
 		}
 	}
-	return listed(a, seen, func(one *fairway.InfrastructureAccount) string { return one.ID }, accountSorting, "id", in.paged)
+	return listed(a, seen, func(one *fairway.InfrastructureAccount) string { return one.ID }, accountSorting, "id", in.Paged)
 }
 
 type accountPath struct {
-	etagIn
+	Conditional
 	Account string `path:"account"`
 }
 
@@ -78,10 +77,5 @@ func (a *api) getAccount(ctx context.Context, in *accountPath) (*etagOne[fairway
 	if err != nil {
 		return nil, err
 	}
-	return etagAnswer(in.etagIn, one.ETag, one), nil
-}
-
-// schemaOf returns the schema of a type, registered under a name of its own.
-func schemaOf[T any](known huma.Registry, name string) *huma.Schema {
-	return known.Schema(reflect.TypeFor[T](), true, name)
+	return etagAnswer(in.Conditional, one.ETag, one), nil
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -26,7 +27,7 @@ func (a *api) fleetClusters(h huma.API) {
 
 // clusterFilter is the query of a list of clusters.
 type clusterFilter struct {
-	paged
+	Paged
 	Alias                 string `query:"alias"`
 	APIServerURL          string `query:"api_server_url"`
 	Channel               string `query:"channel"`
@@ -84,7 +85,7 @@ const clusterBatch = 100
 // listClusters finds out which clusters the answer has, without what is large
 // in them, and then reads them one batch after another.
 func (a *api) listClusters(ctx context.Context, in *clusterFilter) (*huma.StreamResponse, error) {
-	o, err := asked(clusterSorting, "created_at", in.paged)
+	o, err := asked(clusterSorting, "created_at", in.Paged)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (a *api) listClusters(ctx context.Context, in *clusterFilter) (*huma.Stream
 	if err != nil {
 		return nil, err
 	}
-	all, next, err := o.page(all, in.paged)
+	all, next, err := o.page(all, in.Paged)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +189,12 @@ func partsOf[T any](h huma.API, name string) map[string]*huma.Response {
 		}}}}}}
 }
 
+// schemaOf returns the schema of a type, registered under a name of its own.
+func schemaOf[T any](known huma.Registry, name string) *huma.Schema {
+	return known.Schema(reflect.TypeFor[T](), true, name)
+}
+
 type clusterPath struct {
-	etagIn
 	Cluster string `path:"cluster" doc:"id, alias or local id"`
 }
 
@@ -211,21 +216,13 @@ func (a *api) getCluster(ctx context.Context, in *clusterPath) (*etagOne[fairway
 	if err != nil {
 		return nil, err
 	}
-	return viewAnswer(in.etagIn, c, newest[c.ID]), nil
-}
-
-// viewAnswer answers with a cluster and what it does. Its tag is that of the
-// stored object, so that If-Match takes it; whoever has that version is told
-// what the cluster does now nevertheless.
-func viewAnswer(in etagIn, c *fairway.Cluster, newest *fairway.Update) *etagOne[fairway.ClusterView] {
-	if newest != nil && !newest.State.IsOver() {
-		in.IfNoneMatch = ""
-	}
-	return etagAnswer(in, c.ETag, c.View(newest))
+	// The tag is that of the stored object, for If-Match. What the cluster does
+	// changes without it, so that there is no answer 304.
+	return etagAnswer(Conditional{}, c.ETag, c.View(newest[c.ID])), nil
 }
 
 type poolList struct {
-	paged
+	Paged
 	Cluster string `path:"cluster" doc:"id, alias or local id"`
 }
 
@@ -252,11 +249,11 @@ func (a *api) listPools(ctx context.Context, in *poolList) (*huma.StreamResponse
 			pools = append(pools, p)
 		}
 	}
-	return listed(a, pools, func(p *fairway.NodePool) string { return p.Name }, poolSorting, "name", in.paged)
+	return listed(a, pools, func(p *fairway.NodePool) string { return p.Name }, poolSorting, "name", in.Paged)
 }
 
 // listed answers with the page of a list that is at hand as a whole.
-func listed[T any](a *api, all []T, id func(one *T) string, s sorting[T], standard string, in paged) (*huma.StreamResponse, error) {
+func listed[T any](a *api, all []T, id func(one *T) string, s sorting[T], standard string, in Paged) (*huma.StreamResponse, error) {
 	kept, next, err := pageOf(all, id, s, standard, in)
 	if err != nil {
 		return nil, err
@@ -272,7 +269,7 @@ func listed[T any](a *api, all []T, id func(one *T) string, s sorting[T], standa
 }
 
 type poolPath struct {
-	etagIn
+	Conditional
 	Cluster string `path:"cluster" doc:"id, alias or local id"`
 	Pool    string `path:"pool" doc:"name of the node pool"`
 }
@@ -286,5 +283,5 @@ func (a *api) getPool(ctx context.Context, in *poolPath) (*etagOne[fairway.NodeP
 	if !there {
 		return nil, noPool(c, in.Pool)
 	}
-	return etagAnswer(in.etagIn, c.ETag, p), nil
+	return etagAnswer(in.Conditional, c.ETag, p), nil
 }

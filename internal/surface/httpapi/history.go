@@ -111,8 +111,8 @@ func (a *api) restoreCluster(ctx context.Context, in *restoration) (*one[restore
 	}
 	out := restored{}
 	change := func(c *fairway.Cluster) error {
-		if in.IfMatch != "" && !namesTag(in.IfMatch, c.ETag) {
-			return fairway.Errorf(fairway.CodePrecondition, "cluster %s has changed since it was read", c.ID).WithHint("look at it again")
+		if err := matchesTag(in.IfMatch, "cluster", c.ID, c.ETag); err != nil {
+			return err
 		}
 		before := c.Clone()
 		was.Clone().RestoreTo(c)

@@ -14,8 +14,8 @@ import (
 	"github.com/fairwayhq/fairway/internal/pure/nearest"
 )
 
-// paged are the query parameters of a list that can be had in parts.
-type paged struct {
+// Paged are the query parameters of a list that can be had in parts.
+type Paged struct {
 	Limit  int      `query:"limit" minimum:"1" maximum:"10000" doc:"the most items of one answer; without it there is no end"`
 	After  string   `query:"after" maxLength:"4000" doc:"the next of an earlier answer to the same question: goes on behind it, whatever was added or removed meanwhile"`
 	Fields []string `query:"fields" doc:"only these fields of each item, separated by commas"`
@@ -81,7 +81,7 @@ func (o order[T]) compare(a, b place) int {
 
 // page sorts places and keeps those that were asked for. next is the cursor to
 // go on with, "" at the end.
-func (o order[T]) page(all []place, in paged) (kept []place, next string, err error) {
+func (o order[T]) page(all []place, in Paged) (kept []place, next string, err error) {
 	slices.SortFunc(all, o.compare)
 	if in.After != "" {
 		from, ok := readCursor(in.After)
@@ -116,7 +116,7 @@ func readCursor(text string) (p place, ok bool) {
 }
 
 // pageOf returns the page of a list that is at hand as a whole.
-func pageOf[T any](all []T, id func(one *T) string, s sorting[T], standard string, in paged) (kept []any, next string, err error) {
+func pageOf[T any](all []T, id func(one *T) string, s sorting[T], standard string, in Paged) (kept []any, next string, err error) {
 	o, err := asked(s, standard, in)
 	if err != nil {
 		return nil, "", err
@@ -139,7 +139,7 @@ func pageOf[T any](all []T, id func(one *T) string, s sorting[T], standard strin
 }
 
 // asked reads sort and fields and refuses what is wrong with them, all at once.
-func asked[T any](s sorting[T], standard string, in paged) (order[T], error) {
+func asked[T any](s sorting[T], standard string, in Paged) (order[T], error) {
 	var findings []fairway.Finding
 	o, wrong := s.order(in.Sort, standard)
 	if wrong != nil {

@@ -32,7 +32,11 @@ func (a *api) clusters(w http.ResponseWriter, r *http.Request) error {
 		if !sees(r.Context(), fairway.PlaceOf(c)) {
 			return nil
 		}
-		return out.add(wire(*c, verbose))
+		text, err := wireText(c, verbose)
+		if err != nil {
+			return err
+		}
+		return out.addText(text)
 	})
 	return out.end(err)
 }
@@ -65,7 +69,7 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	tagged(w, r, stored.ETag)
-	return answer(w, http.StatusCreated, wire(*stored, true))
+	return answerCluster(w, http.StatusCreated, stored, true)
 }
 
 func (a *api) cluster(w http.ResponseWriter, r *http.Request) error {
@@ -78,7 +82,18 @@ func (a *api) cluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || tagged(w, r, c.ETag) {
 		return err
 	}
-	return answer(w, http.StatusOK, wire(*c, verbose))
+	return answerCluster(w, http.StatusOK, c, verbose)
+}
+
+func answerCluster(w http.ResponseWriter, status int, c *fairway.Cluster, verbose bool) error {
+	text, err := wireText(c, verbose)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(text, '\n')) // fails only when the caller is gone
+	return nil
 }
 
 // seenCluster returns the cluster of the path if the caller may read it.
@@ -174,7 +189,7 @@ func (a *api) changeCluster(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	tagged(w, r, stored.ETag)
-	return answer(w, http.StatusOK, wire(*stored, true))
+	return answerCluster(w, http.StatusOK, stored, true)
 }
 
 // deedOf says what a change amounts to: a program that runs clusters reports

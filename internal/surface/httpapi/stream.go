@@ -48,6 +48,17 @@ func (s *stream) add(item any) error {
 	return s.items.Encode(item)
 }
 
+// addText writes one item that is JSON already.
+func (s *stream) addText(item []byte) error {
+	if s.begun {
+		s.to.WriteByte(',')
+	} else {
+		s.begin()
+	}
+	_, err := s.to.Write(item)
+	return err
+}
+
 // end ends the list, or passes on the error that ended it early.
 func (s *stream) end(err error) error {
 	if err != nil && !s.begun {

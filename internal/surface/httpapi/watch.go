@@ -63,7 +63,9 @@ func (a *api) watch(w http.ResponseWriter, r *http.Request) {
 		changed := a.Store.Changed() // before looking: a change in between must not be slept through
 		frames, to, err := a.feed.after(r.Context(), seq)
 		if err != nil {
-			a.Log.Warn("watch ends", "after", seq, "error", err)
+			if r.Context().Err() == nil {
+				a.Log.Warn("watch ends", "after", seq, "error", err)
+			}
 			return // the client comes back and goes on where it was
 		}
 		for _, f := range frames {

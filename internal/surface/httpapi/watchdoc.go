@@ -12,7 +12,9 @@ func describeWatch(h huma.API) {
 	problem := func(description string) *huma.Response {
 		return &huma.Response{Description: description, Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schemaOf[ErrorModel](h.OpenAPI().Components.Schemas, "ErrorModel")}}}
 	}
-	text := func(description string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: description} }
+	text := func(description string) *huma.Schema {
+		return &huma.Schema{Type: huma.TypeString, Description: description}
+	}
 	const from = "id of the last event that the caller has seen; without it the stream begins now"
 	h.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "watch", Method: http.MethodGet, Path: "/api/v1/watch", Summary: "All changes of the registry, as they happen",
@@ -25,7 +27,7 @@ func describeWatch(h huma.API) {
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text("")}}},
-			"400": problem("Bad Request"), "401": problem("Unauthorized"), "503": problem("Service Unavailable"),
+			"400": problem("Bad Request"), "401": problem("Unauthorized"), "429": problem("Too Many Requests"), "503": problem("Service Unavailable"),
 			"410": problem("Gone: the changes after this id are not kept. List the objects anew, then watch without it."),
 		},
 	})

@@ -1,0 +1,153 @@
+package kube
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
+)
+
+// readAtOnce is how many reads of an observation are under way at once.
+const readAtOnce = 16
+
+// Observe reads everything that a plan of a bundle needs, with get and list
+// alone: the live objects of the bundle, what its deletions select, which objects
+// of the inventory are left, what preflight looks at, nodes and pods. Nothing is
+// written, and nothing is asked for that get and list do not allow. What cannot
+// be listed for preflight is named in Unread and is no error.
+func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) (*plan.Observed, error) {
+	o := &observation{Cluster: c, out: &plan.Observed{
+		Basis: plan.BasisLive, Manager: c.manager,
+		Live: map[plan.Key]fairway.Object{}, Unserved: map[string]bool{}, Endpoints: map[string]bool{},
+	}}
+	if inventory != nil {
+		o.out.Applied = map[plan.Key]string{}
+	}
+	var err error
+	if o.out.Version, err = c.ServerVersion(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.objects(ctx, b); err != nil {
+		return nil, err
+	}
+	if err := o.deletions(ctx, b); err != nil {
+		return nil, err
+	}
+	if err := o.left(ctx, b, inventory); err != nil {
+		return nil, err
+	}
+	if err := o.others(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.endpoints(ctx, b); err != nil {
+		return nil, err
+	}
+	o.out.Workloads, err = c.Workloads(ctx)
+	return o.out, err
+}
+
+// observation is one reading of a cluster.
+type observation struct {
+	*Cluster
+	mu  sync.Mutex
+	out *plan.Observed // guarded by mu while goroutines run
+}
+
+// objects reads the live objects of the bundle.
+func (o *observation) objects(ctx context.Context, b *fairway.Bundle) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readAtOnce)
+	for _, component := range b.Components {
+		for _, object := range component.Objects {
+			group.Go(func() error {
+				ref := object.Ref()
+				live, served, err := o.read(ctx, ref)
+				if err != nil {
+					return translate(err, "read "+ref.String())
+				}
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				switch {
+				case !served:
+					o.out.Unserved[ref.APIVersion+"/"+ref.Kind] = true
+				case live != nil:
+					o.out.Live[plan.KeyOf(ref)] = live
+				}
+				return nil
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// read reads an object as an apply would name it; nil when it does not exist,
+// and whether the API server serves its kind.
+func (o *observation) read(ctx context.Context, ref fairway.ObjectRef) (fairway.Object, bool, error) {
+	mapping, err := o.mapping(ctx, kindOf(ref))
+	if meta.IsNoMatchError(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	namespace := ref.Namespace
+	switch {
+	case mapping.Scope.Name() == meta.RESTScopeNameRoot:
+		namespace = ""
+	case namespace == "":
+		namespace = metav1.NamespaceDefault
+	}
+	live, err := o.resource(mapping, namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, true, nil
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	return live.Object, true, nil
+}
+
+// left finds the objects of the inventory that exist and left the bundle, and
+// notes what was applied of the others.
+func (o *observation) left(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) error {
+	wanted := map[plan.Key]bool{}
+	for _, component := range b.Components {
+		for _, object := range component.Objects {
+			wanted[plan.KeyOf(object.Ref())] = true
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readAtOnce)
+	for _, item := range inventory {
+		if key := plan.KeyOf(item.Ref); wanted[key] {
+			o.mu.Lock()
+			o.out.Applied[key] = item.Digest
+			o.mu.Unlock()
+			continue
+		}
+		group.Go(func() error {
+			live, _, err := o.read(ctx, item.Ref)
+			if err != nil {
+				return translate(err, "read "+item.Ref.String())
+			}
+			if live != nil {
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				o.out.Left = append(o.out.Left, item.Ref)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	slices.SortFunc(o.out.Left, func(a, b fairway.ObjectRef) int { return strings.Compare(a.String(), b.String()) })
+	return err
+}

@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
+)
+
+// defaultManager is the field manager that updates apply with.
+const defaultManager = "fairway"
+
+// Build makes the plan of a bundle for an observed cluster.
+func Build(in Input) *Plan {
+	p := &Plan{
+		Schema: Schema, Cluster: in.Cluster.ID, Alias: in.Cluster.Alias, Channel: in.Cluster.Channel, Revision: in.Bundle.Revision,
+		Basis: cmp.Or(in.Observed.Basis, BasisNothing), At: in.Now.UTC(),
+		Objects: []Object{}, Drift: []Object{}, Deletions: []Deletion{}, Departed: []fairway.ObjectRef{}, Pools: []PoolImpact{}, Findings: []Finding{},
+	}
+	hide := newMask(in)
+	for _, stage := range manifest.Stages(in.Bundle.Components) {
+		for _, item := range stage {
+			p.add(in.Observed, item, hide)
+		}
+	}
+	p.Deletions = append(p.Deletions, in.Observed.Deleted...)
+	p.Departed = append(p.Departed, departed(in.Observed.Left, p.Deletions)...)
+	p.Pools = append(p.Pools, impacts(in.Pools)...)
+	p.sum()
+	p.Findings = append(p.Findings, preflight(in, p, hide)...)
+	p.Blocked = slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity == Block })
+	p.Changes = p.Summary.Create+p.Summary.Change+p.Summary.Drift+p.Summary.Delete+p.Summary.Nodes > 0
+	p.Verdict = p.verdict()
+	return p
+}
+
+// add compares one object of the bundle with what is observed of it.
+func (p *Plan) add(seen Observed, item manifest.Item, hide mask) {
+	key := KeyOf(item.Object.Ref())
+	live, exists := seen.Live[key]
+	again := slices.ContainsFunc(seen.Deleted, func(d Deletion) bool { return d.Phase == "before" && KeyOf(d.Ref) == key })
+	if !exists || again {
+		p.Summary.Create++
+		p.Objects = append(p.Objects, Object{Component: item.Component, Ref: item.Object.Ref(), Action: Create})
+		return
+	}
+	c := comparison{manager: cmp.Or(seen.Manager, defaultManager), exact: seen.Basis == BasisApplied}
+	if digest, known := seen.Applied[key]; known {
+		c.sameRender = digest == manifest.Digest(item.Object)
+	}
+	c.compare(item.Object, live)
+	hide.fields(item.Object.Ref(), c.changes)
+	hide.fields(item.Object.Ref(), c.drift)
+	o := Object{Component: item.Component, Ref: item.Object.Ref(), Action: Change}
+	if len(c.drift) > 0 {
+		p.Summary.Drift++
+		p.Drift = append(p.Drift, o.with(c.drift))
+	}
+	switch {
+	case len(c.changes) > 0 || c.adopts:
+		p.Summary.Change++
+		o.Adopts = c.adopts
+		p.Objects = append(p.Objects, o.with(c.changes))
+	case len(c.drift) == 0:
+		p.Summary.Unchanged++
+	}
+}
+
+func (o Object) with(fields []Field) Object {
+	o.Fields = fields
+	return o
+}
+
+// departed are the objects that left the configuration and are not deleted.
+func departed(left []fairway.ObjectRef, deleted []Deletion) []fairway.ObjectRef {
+	gone := map[Key]bool{}
+	for _, d := range deleted {
+		gone[KeyOf(d.Ref)] = true
+	}
+	var stay []fairway.ObjectRef
+	for _, ref := range left {
+		if !gone[KeyOf(ref)] {
+			stay = append(stay, ref)
+		}
+	}
+	slices.SortFunc(stay, func(a, b fairway.ObjectRef) int { return cmp.Compare(a.String(), b.String()) })
+	return stay
+}
+
+// sum counts what the lists hold.
+func (p *Plan) sum() {
+	s := &p.Summary
+	s.Delete, s.Departed = len(p.Deletions), len(p.Departed)
+	var planes, workers int
+	for _, pool := range p.Pools {
+		if n := pool.Replaced + pool.Removed; n > 0 {
+			s.Pools++
+			s.Nodes += n
+		}
+		s.NodeHours += pool.NodeHours
+		// The control plane is rolled first, one node at a time over all its
+		// pools; the pools of workers are rolled together.
+		if pool.ControlPlane {
+			planes += pool.Seconds
+		} else {
+			workers = max(workers, pool.Seconds)
+		}
+	}
+	s.Seconds = planes + workers
+}
