@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Finding is one thing that is wrong with an input.
@@ -69,6 +70,8 @@ func (f *findings) text(field, value string, pattern *regexp.Regexp) {
 	switch {
 	case value == "":
 		f.add(field, "", "%s is missing", field)
+	case pattern == nil && strings.ContainsFunc(value, unicode.IsControl):
+		f.add(field, "", "%s %q has a control character", field, value)
 	case pattern != nil && !pattern.MatchString(value):
 		f.add(field, "", "%s %q does not match %s", field, value, pattern)
 	}
@@ -164,13 +167,29 @@ func (f *findings) url(c *Cluster) {
 func (f *findings) items(items map[string]string) {
 	for _, key := range sortedKeys(items) {
 		pointer := f.at + "/config_items/" + EscapePointer(key)
-		if !patternItem.MatchString(key) {
+		if !isItemKey(key) {
 			f.all = append(f.all, Finding{Pointer: pointer, Message: fmt.Sprintf("config item key %q does not match %s", key, patternItem), Tolerated: key != ""})
 		}
 		if size := len(items[key]); size > MaxConfigItem {
 			f.all = append(f.all, Finding{Pointer: pointer, Message: fmt.Sprintf("config item %s holds %d bytes, at most %d are allowed", key, size, MaxConfigItem)})
 		}
 	}
+}
+
+// isItemKey reports whether a key matches patternItem. A cluster has hundreds of
+// keys and is checked at every write.
+func isItemKey(key string) bool {
+	letter := func(c byte) bool { return 'a' <= c && c <= 'z' }
+	digit := func(c byte) bool { return '0' <= c && c <= '9' }
+	if len(key) < 2 || !letter(key[0]) || key[len(key)-1] == '_' {
+		return false
+	}
+	for i := range len(key) {
+		if c := key[i]; !letter(c) && !digit(c) && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *findings) pool(p NodePool) {

@@ -23,14 +23,21 @@ const readAtOnce = 16
 // alone: the live objects of the bundle, what its deletions select, which objects
 // of the inventory are left, what preflight looks at, nodes and pods. Nothing is
 // written, and nothing is asked for that get and list do not allow. What cannot
-// be listed for preflight is named in Unread and is no error.
+// be listed for preflight is named in Unread and is no error. inventory is what is
+// remembered of the last apply, nil when nobody does: then the objects that
+// Fairway's field manager applied are what is left.
 func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) (*plan.Observed, error) {
-	o := &observation{Cluster: c, out: &plan.Observed{
+	o := &observation{Cluster: c, wanted: map[plan.Key]bool{}, remembered: inventory != nil, out: &plan.Observed{
 		Basis: plan.BasisLive, Manager: c.manager,
 		Live: map[plan.Key]fairway.Object{}, Unserved: map[string]bool{}, Endpoints: map[string]bool{},
 	}}
 	if inventory != nil {
 		o.out.Applied = map[plan.Key]string{}
+	}
+	for _, component := range b.Components {
+		for _, object := range component.Objects {
+			o.wanted[plan.KeyOf(object.Ref())] = true
+		}
 	}
 	var err error
 	if o.out.Version, err = c.ServerVersion(ctx); err != nil {
@@ -42,12 +49,13 @@ func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fa
 	if err := o.deletions(ctx, b); err != nil {
 		return nil, err
 	}
-	if err := o.left(ctx, b, inventory); err != nil {
+	if err := o.left(ctx, inventory); err != nil {
 		return nil, err
 	}
 	if err := o.others(ctx); err != nil {
 		return nil, err
 	}
+	slices.SortFunc(o.out.Left, func(a, b fairway.ObjectRef) int { return strings.Compare(a.String(), b.String()) })
 	if err := o.endpoints(ctx, b); err != nil {
 		return nil, err
 	}
@@ -58,8 +66,10 @@ func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fa
 // observation is one reading of a cluster.
 type observation struct {
 	*Cluster
-	mu  sync.Mutex
-	out *plan.Observed // guarded by mu while goroutines run
+	wanted     map[plan.Key]bool // the objects of the bundle
+	remembered bool
+	mu         sync.Mutex
+	out        *plan.Observed // guarded by mu while goroutines run
 }
 
 // objects reads the live objects of the bundle.
@@ -118,17 +128,11 @@ func (o *observation) read(ctx context.Context, ref fairway.ObjectRef) (fairway.
 
 // left finds the objects of the inventory that exist and left the bundle, and
 // notes what was applied of the others.
-func (o *observation) left(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) error {
-	wanted := map[plan.Key]bool{}
-	for _, component := range b.Components {
-		for _, object := range component.Objects {
-			wanted[plan.KeyOf(object.Ref())] = true
-		}
-	}
+func (o *observation) left(ctx context.Context, inventory []fairway.InventoryItem) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readAtOnce)
 	for _, item := range inventory {
-		if key := plan.KeyOf(item.Ref); wanted[key] {
+		if key := plan.KeyOf(item.Ref); o.wanted[key] {
 			o.mu.Lock()
 			o.out.Applied[key] = item.Digest
 			o.mu.Unlock()
@@ -147,7 +151,22 @@ func (o *observation) left(ctx context.Context, b *fairway.Bundle, inventory []f
 			return nil
 		})
 	}
-	err := group.Wait()
-	slices.SortFunc(o.out.Left, func(a, b fairway.ObjectRef) int { return strings.Compare(a.String(), b.String()) })
-	return err
+	return group.Wait()
+}
+
+// look takes from a live object what a plan needs of it.
+func (o *observation) look(object fairway.Object) {
+	relevant := plan.Relevant(object)
+	departed := !o.remembered && !o.wanted[plan.KeyOf(object.Ref())] && o.ownedFields(object) != nil
+	if !relevant && !departed {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if relevant {
+		o.out.Others = append(o.out.Others, object)
+	}
+	if departed {
+		o.out.Left = append(o.out.Left, object.Ref())
+	}
 }

@@ -335,6 +335,31 @@ func TestObserve_Drift(t *testing.T) {
 	}
 }
 
+// Without an inventory, what the field manager of Fairway applied and the
+// configuration does not have any more is found by its owner, and nothing else is.
+func TestObserve_Departed(t *testing.T) {
+	t.Parallel()
+	connected := connect(t)
+	c, err := New(Options{Kubeconfig: kubeconfig(t), FieldManager: "departing"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := namespace(t, connected)
+	apply(t, connected, configMap(ns, "of-another", "x", nil))
+	objects := []fairway.Object{configMap(ns, "stays", "x", nil), configMap(ns, "left", "x", nil), deployment(ns, "left", "web:1", 0, nil)}
+	for _, o := range objects {
+		apply(t, c, o)
+	}
+	p := planned(t, c, objects[:1], nil)
+	var left []string
+	for _, ref := range p.Departed {
+		left = append(left, ref.String())
+	}
+	if diff := cmp.Diff([]string{"ConfigMap/" + ns + "/left", "Deployment/" + ns + "/left"}, left); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // verbs counts requests by what they are, and remembers those refused.
 type verbs struct {
 	http.RoundTripper

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +25,10 @@ var skipped = map[string]bool{
 	"pods": true, "replicasets": true, "controllerrevisions": true, "endpoints": true, "endpointslices": true, "leases": true, "secrets": true,
 	"configmaps": true, "nodes": true, "events": true, "serviceaccounts": true, "csinodes": true, "volumeattachments": true, "componentstatuses": true,
 }
+
+// namedKinds are those of them of which only the metadata is read, to find what
+// Fairway applied and the configuration does not have any more.
+var namedKinds = map[string]string{"secrets": "Secret", "configmaps": "ConfigMap", "serviceaccounts": "ServiceAccount"}
 
 // servedKind is a kind that can be listed.
 type servedKind struct {
@@ -89,17 +94,15 @@ func (o *observation) others(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readAtOnce / 2)
 	for _, k := range kinds {
-		if skipped[k.resource.Resource] {
+		if skipped[k.resource.Resource] && (o.remembered || namedKinds[k.resource.Resource] == "") {
 			continue
 		}
 		group.Go(func() error {
-			err := o.list(ctx, k.resource, func(object fairway.Object) {
-				if plan.Relevant(object) {
-					o.mu.Lock()
-					defer o.mu.Unlock()
-					o.out.Others = append(o.out.Others, object)
-				}
-			})
+			read := o.list
+			if skipped[k.resource.Resource] {
+				read = o.listNames
+			}
+			err := read(ctx, k.resource, o.look)
 			switch {
 			case apierrors.IsForbidden(err), apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):
 				o.unread(fmt.Sprintf("%s: %s", k.resource.GroupResource(), apierrors.ReasonForError(err)))
@@ -148,6 +151,35 @@ func (o *observation) list(ctx context.Context, resource schema.GroupVersionReso
 			each(item.Object)
 		}
 		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return nil
+		}
+	}
+}
+
+// listNames is list without the contents of the objects.
+func (o *observation) listNames(ctx context.Context, resource schema.GroupVersionResource, each func(fairway.Object)) error {
+	path := "/apis/" + resource.GroupVersion().String() + "/" + resource.Resource
+	if resource.Group == "" {
+		path = "/api/" + resource.Version + "/" + resource.Resource
+	}
+	for next := ""; ; {
+		body, err := o.typed.Get().AbsPath(path).MaxRetries(0).Param("limit", strconv.Itoa(pageSize)).Param("continue", next).
+			SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").Do(ctx).Raw()
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Metadata metav1.ListMeta  `json:"metadata"`
+			Items    []fairway.Object `json:"items"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			item["apiVersion"], item["kind"] = resource.GroupVersion().String(), namedKinds[resource.Resource]
+			each(item)
+		}
+		if next = page.Metadata.Continue; next == "" {
 			return nil
 		}
 	}

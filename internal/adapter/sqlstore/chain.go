@@ -27,6 +27,8 @@ const (
 	// chainEvery is how often a process looks for entries that another process
 	// wrote, or left without a number when it died.
 	chainEvery = 200 * time.Millisecond
+	// chainPause is how long new entries wait for others.
+	chainPause = 20 * time.Millisecond
 	// chainBatch bounds one transaction.
 	chainBatch = 500
 )
@@ -54,6 +56,12 @@ func (s *Store) keepChain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.unchained:
+			// Writers that come together get their numbers together.
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(chainPause):
+			}
 		case <-tick.C:
 		}
 	}

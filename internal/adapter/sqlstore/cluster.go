@@ -108,7 +108,7 @@ func (s *Store) EachCluster(ctx context.Context, filter fairway.ClusterFilter, d
 
 // Cluster returns the cluster of that id.
 func (s *Store) Cluster(ctx context.Context, id string) (*fairway.Cluster, error) {
-	c, err := scanCluster(s.reader.QueryRowContext(ctx, selectCluster+` WHERE c.id = $1`, id))
+	c, err := scanCluster(s.readRow(ctx, selectCluster+` WHERE c.id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, notFound("cluster", id)
 	}

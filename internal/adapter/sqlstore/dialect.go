@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 
@@ -57,12 +58,15 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *transaction) error) e
 		return err
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	t := &transaction{tx: tx, dialect: s.dialect}
+	t := &transaction{tx: tx, dialect: s.dialect, prepared: &s.prepared}
 	if err := do(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err
+	}
+	if !s.shared() {
+		s.prepared.prepare(ctx, s.writer, t.wanted)
 	}
 	switch {
 	case !t.recorded:
@@ -82,10 +86,27 @@ type transaction struct {
 	tx *sql.Tx
 	dialect
 	recorded bool // a change was recorded
+	prepared *prepared
+	wanted   []string // statements that were not prepared
+}
+
+// statement returns the prepared statement of a query, nil when there is none.
+func (t *transaction) statement(ctx context.Context, query string) *sql.Stmt {
+	if t.shared() {
+		return nil // the driver remembers them itself
+	}
+	if known := t.prepared.get(query); known != nil {
+		return t.tx.StmtContext(ctx, known)
+	}
+	t.wanted = append(t.wanted, query)
+	return nil
 }
 
 // ExecContext is that of sql.Tx.
 func (t *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if known := t.statement(ctx, query); known != nil {
+		return known.ExecContext(ctx, t.clean(args)...)
+	}
 	return t.tx.ExecContext(ctx, query, t.clean(args)...)
 }
 
@@ -96,7 +117,61 @@ func (t *transaction) QueryContext(ctx context.Context, query string, args ...an
 
 // QueryRowContext is that of sql.Tx.
 func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if known := t.statement(ctx, query); known != nil {
+		return known.QueryRowContext(ctx, t.clean(args)...)
+	}
 	return t.tx.QueryRowContext(ctx, query, t.clean(args)...)
+}
+
+// readRow is QueryRowContext of the reader for a query that is used all the time.
+func (s *Store) readRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if s.shared() {
+		return s.reader.QueryRowContext(ctx, query, args...)
+	}
+	if s.reading.get(query) == nil {
+		s.reading.prepare(ctx, s.reader, []string{query})
+	}
+	if known := s.reading.get(query); known != nil {
+		return known.QueryRowContext(ctx, args...)
+	}
+	return s.reader.QueryRowContext(ctx, query, args...)
+}
+
+// prepared keeps statements that are used again and again: SQLite takes as long
+// to read a statement as to carry it out.
+type prepared struct {
+	mu  sync.Mutex // guards all
+	all map[string]*sql.Stmt
+}
+
+func (p *prepared) get(query string) *sql.Stmt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all[query]
+}
+
+// prepare prepares statements for the next time, outside of the transaction that
+// has the only connection. What fails stays as it was.
+func (p *prepared) prepare(ctx context.Context, db *sql.DB, queries []string) {
+	for _, q := range queries {
+		if p.get(q) != nil {
+			continue
+		}
+		stmt, err := db.PrepareContext(ctx, q)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		if p.all == nil {
+			p.all = map[string]*sql.Stmt{}
+		}
+		if p.all[q] == nil {
+			p.all[q] = stmt
+		} else {
+			stmt.Close()
+		}
+		p.mu.Unlock()
+	}
 }
 
 // meaning gives an error of the database the code and hint that callers act on.

@@ -22,6 +22,8 @@ type Store struct {
 	reader *sql.DB // SQLite: query_only connections, which never wait for the writer
 	lock   *os.File
 
+	prepared, reading prepared // SQLite: statements of writer and reader
+
 	changed   broadcast
 	unchained chan struct{} // says that changes wait for their numbers
 	stop      func()        // ends what runs beside the calls; may be nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -156,7 +157,10 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 		return "", "", err
 	}
 	if len(all) > 0 && !all[0].State.IsOver() {
-		if all[0].Paused != "" {
+		switch {
+		case all[0].Aborting != "":
+			return "", "update " + all[0].ID + " is being aborted; the rotation begins when that is over", nil
+		case all[0].Paused != "":
 			waiting = "its update is paused by " + all[0].Paused
 		}
 		return all[0].ID, waiting, nil
@@ -170,7 +174,9 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 	}
 	tried := 0
 	for _, u := range all {
-		if !strings.HasPrefix(u.Reason, rotation) || u.CreatedAt.Before(since) {
+		// What a rotation left unfinished is also tried again by updates without a reason.
+		again := u.RolloutID == "" && (u.State == fairway.UpdateFailed || u.State == fairway.UpdatePartial)
+		if !again && !strings.HasPrefix(u.Reason, rotation) || u.CreatedAt.Before(since) {
 			break
 		}
 		tried++
@@ -208,6 +214,7 @@ func (d *Deliverer) rotations(ctx context.Context, clusters []fairway.Cluster) e
 // rotateByAge starts updates of clusters whose nodes are too old. A cluster that
 // cannot be looked at is looked at again in an hour.
 func (d *Deliverer) rotateByAge(ctx context.Context, clusters []fairway.Cluster) {
+	d.forgetAges(clusters)
 	places := make(chan struct{}, agesAtOnce)
 	var looks sync.WaitGroup
 	for _, c := range clusters {
@@ -232,6 +239,17 @@ func (d *Deliverer) rotateByAge(ctx context.Context, clusters []fairway.Cluster)
 		})
 	}
 	looks.Wait()
+}
+
+// forgetAges drops what is known of clusters that are gone.
+func (d *Deliverer) forgetAges(clusters []fairway.Cluster) {
+	there := map[string]bool{}
+	for _, c := range clusters {
+		there[c.ID] = true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.aged, func(id string, _ time.Time) bool { return !there[id] })
 }
 
 // due reports whether it is time to look at the age of a cluster's nodes, and

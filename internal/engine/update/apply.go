@@ -173,7 +173,7 @@ func (r *run) waitHealthy(ctx context.Context, items []fairway.InventoryItem) er
 			return fairway.Errorf(fairway.CodeInvalid, "%d of %d objects are not healthy after %s; %s", len(waiting), len(items), timeout, strings.Join(waiting[:min(3, len(waiting))], "; ")).
 				WithHint("look at the objects named; config item %s sets how long they may take", itemHealthTimeout)
 		}
-		r.say(doing, fmt.Sprintf("%d objects to become healthy: %s", len(waiting), waiting[0]), "the owners of these objects")
+		r.say(doing, fmt.Sprintf("%d of %d objects to become healthy: %s", len(waiting), len(items), waiting[0]), "the owners of these objects")
 		if err := r.saveProgress(ctx); err != nil {
 			return err
 		}

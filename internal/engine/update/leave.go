@@ -40,8 +40,8 @@ func (r *run) orphanedPools(ctx context.Context) (string, error) {
 	if _, err := x.loop(ctx); err != nil {
 		return "", err
 	}
-	if len(r.update.Blocked) > 0 {
-		return fmt.Sprintf("node pools %s stay for now: %s cannot be drained", strings.Join(left, ", "), r.update.Blocked[0].Node), nil
+	if len(x.blocked) > 0 {
+		return fmt.Sprintf("node pools %s stay for now: %s cannot be drained", strings.Join(left, ", "), x.blocked[0].Node), nil
 	}
 	for _, pool := range left {
 		if err := r.deletePool(ctx, pool); err != nil {

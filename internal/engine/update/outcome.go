@@ -169,9 +169,10 @@ func (r *run) failed(ctx context.Context, err error) (time.Duration, error) {
 	return done, nil
 }
 
-// cancel ends the update for a reason that is no failure.
-func (r *run) cancel(ctx context.Context, reason string) error {
-	r.update.State, r.update.FinishedAt, r.update.Error, r.update.Hint = fairway.UpdateCanceled, r.Now(), reason, ""
+// cancel ends the update for a reason that is no failure; hint says what makes
+// the cluster go on, "" when it does so by itself.
+func (r *run) cancel(ctx context.Context, reason, hint string) error {
+	r.update.State, r.update.FinishedAt, r.update.Error, r.update.Hint = fairway.UpdateCanceled, r.Now(), reason, hint
 	r.say("", "", "")
 	if err := r.save(ctx); err != nil {
 		return err

@@ -128,11 +128,12 @@ type rolling struct {
 	controlPlane bool
 	aborted      bool // only takes marks and additional nodes away
 	doing        string
-	spent        time.Duration   // how long the newest look and its decision took
-	blindSince   time.Time       // since when looks fail; zero while they do not
-	changed      <-chan struct{} // closed when a look would show something new; nil when not known
-	apiServer    error           // what the API server said of itself at the newest look
-	old          int             // outdated instances of the whole cluster at the newest look
+	spent        time.Duration         // how long the newest look and its decision took
+	blindSince   time.Time             // since when looks fail; zero while they do not
+	changed      <-chan struct{}       // closed when a look would show something new; nil when not known
+	apiServer    error                 // what the API server said of itself at the newest look
+	old          int                   // outdated instances of the whole cluster at the newest look
+	blocked      []fairway.BlockedNode // what the roll could not replace, once it is over
 
 	mu         sync.Mutex       // guards history while acting, and the counters of the update
 	remembered                  // the pulse guards itself
@@ -184,7 +185,8 @@ func (x *rolling) tick(ctx context.Context) (over string, next time.Duration, er
 		return outcome(d), 0, nil // a sweep after it
 	}
 	if d.Done && len(d.Actions) == 0 {
-		x.update.Blocked = append(x.update.Blocked, d.Blocked...)
+		x.blocked = d.Blocked
+		x.update.Blocked = blockedNow(x.update.Blocked, snapshot, d.Blocked)
 		if err := x.save(ctx); err != nil {
 			return "", 0, err
 		}
@@ -207,6 +209,21 @@ func (x *rolling) blind(ctx context.Context, err error) (string, time.Duration, 
 	x.log.Info("look failed", "error", err)
 	x.say(x.doing, "cannot look at the cluster: "+err.Error(), "")
 	return "", lookEvery, x.saveProgress(ctx)
+}
+
+// blockedNow puts the nodes that a roll could not replace beside those of other
+// pools. What is there of the roll's own pools, or of nodes that are gone, is from
+// an earlier time: of a process that ended before it could journal the step.
+func blockedNow(before []fairway.BlockedNode, s roll.Snapshot, blocked []fairway.BlockedNode) []fairway.BlockedNode {
+	isOther := func(b fairway.BlockedNode) bool {
+		n := slices.IndexFunc(s.Nodes, func(n fairway.Node) bool { return n.Name == b.Node })
+		return slices.ContainsFunc(s.Instances, func(i fairway.Instance) bool {
+			is := i.NodeName == b.Node || i.ID == b.Node || n >= 0 && i.ProviderID != "" && i.ProviderID == s.Nodes[n].ProviderID
+			return is && !slices.ContainsFunc(s.Pools, func(p roll.Pool) bool { return p.Group.Pool == i.Pool })
+		})
+	}
+	kept := slices.DeleteFunc(slices.Clone(before), func(b fairway.BlockedNode) bool { return !isOther(b) })
+	return append(kept, blocked...)
 }
 
 func outcome(d roll.Decision) string {

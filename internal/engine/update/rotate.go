@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
 // Nodes returns the nodes of a cluster that belong to a node pool, by name.
@@ -68,6 +69,10 @@ func (u *Updater) TooOld(ctx context.Context, clusterID string) (string, error) 
 		s, err := rollSettings(r.bundle.Settings, spec.Pool)
 		if err != nil {
 			return "", err
+		}
+		// An update replaces no nodes of these, however old they are.
+		if spec.Pool.IsKarpenter() || s.Strategy == roll.OnDelete {
+			continue
 		}
 		if s.MaxAge > 0 {
 			limits[spec.Pool.Name] = s.MaxAge

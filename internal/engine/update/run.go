@@ -48,7 +48,9 @@ type run struct {
 	begun   time.Time // when the step under way began, over pieces of work
 	// ending says why the update ends early; "" while it goes on. Then it only
 	// takes back what it began.
-	ending  string
+	ending string
+	// onward says what makes the cluster go on after such an end.
+	onward  string
 	rotated map[string]bool // nodes that were asked to be rotated, by this piece of work
 	saved   fairway.Update  // as last stored
 	savedAt time.Time
@@ -60,14 +62,12 @@ type run struct {
 // caller tries again with a delay.
 func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, error) {
 	up, err := u.Store.Update(ctx, updateID)
-	if fairway.ErrorCode(err) == fairway.CodeNotFound {
+	if fairway.ErrorCode(err) == fairway.CodeNotFound || err == nil && up.State.IsOver() {
+		u.forget(updateID) // ended between two pieces of work
 		return done, nil
 	}
 	if err != nil {
 		return 0, err
-	}
-	if up.State.IsOver() {
-		return done, nil
 	}
 	if _, busy := u.busy.LoadOrStore(up.ClusterID, up.ID); busy {
 		return busyAgain, nil
@@ -150,7 +150,7 @@ func (r *run) start(ctx context.Context) error {
 		return r.startUndo(ctx)
 	}
 	if want := fairway.ParseVersion(r.update.Version).Hash; want != c.Hash() {
-		return r.cancel(ctx, "the registry entry of the cluster changed; the next update takes it into account")
+		return r.cancel(ctx, "the registry entry of the cluster changed; the next update takes it into account", "")
 	}
 	if r.update.State == fairway.UpdatePending {
 		r.update.State, r.update.StartedAt = fairway.UpdateRunning, r.Now()
@@ -298,6 +298,9 @@ func (r *run) render(ctx context.Context) (string, error) {
 		Sources: []render.Source{{Name: r.Source.Name(), FS: files}},
 	})
 	if err != nil {
+		return "", err
+	}
+	if err := checkSettings(r.bundle); err != nil {
 		return "", err
 	}
 	objects := 0

@@ -238,6 +238,20 @@ func healthTimeout(cluster map[string]string) (time.Duration, error) {
 	return s.duration(itemHealthTimeout, 10*time.Minute), s.err
 }
 
+// checkSettings returns the first item that cannot be read, before anything is
+// touched, whatever the strategy of its pool.
+func checkSettings(b *fairway.Bundle) error {
+	if _, err := healthTimeout(b.Settings); err != nil {
+		return err
+	}
+	for _, spec := range b.Pools {
+		if _, err := rollSettings(b.Settings, spec.Pool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func joinList(items []string, most int) string {
 	if len(items) <= most {
 		return fmt.Sprint(items)

@@ -32,8 +32,10 @@ func (r *run) said() error {
 func (r *run) ends(c *fairway.Cluster) bool {
 	if r.update.Aborting != "" {
 		r.ending = "aborted by " + r.update.Aborting
+		r.onward = "the next commit on its channel, or a change of its registry entry, starts an update again"
 	} else if reason, blocked := c.IsBlocked(); blocked {
 		r.ending = "updates of the cluster are blocked: " + reason
+		r.onward = "it goes on without config item " + fairway.ItemUpdateBlock
 	}
 	return r.ending != ""
 }
@@ -95,7 +97,7 @@ func (r *run) hold(ctx context.Context) (time.Duration, error) {
 // not begun is over at once.
 func (r *run) startUndo(ctx context.Context) error {
 	if r.update.State == fairway.UpdatePending {
-		return r.cancel(ctx, r.ending)
+		return r.cancel(ctx, r.ending, r.onward)
 	}
 	if err := r.take(ctx); err != nil {
 		return err
@@ -139,7 +141,7 @@ func (r *run) undo(ctx context.Context) error {
 	if err := r.standsAsBefore(ctx); err != nil {
 		return err
 	}
-	return r.cancel(ctx, r.ending)
+	return r.cancel(ctx, r.ending, r.onward)
 }
 
 // standsAsBefore takes back the announcement of a version that the cluster has

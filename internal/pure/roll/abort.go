@@ -93,6 +93,8 @@ func (v *view) giveBack(p *pool) bool {
 		}
 		busy = true
 		switch {
+		case m.node != nil && m.kind != draining && p.attached()-begun <= p.base:
+			busy = busy && p.launching() == 0 // what was never launched goes first
 		case m.node == nil, m.kind == draining && m.node.Unschedulable:
 			m.ends = true
 			v.end(m, "is not needed any more, because the roll is aborted")

@@ -2,6 +2,7 @@ package roll
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -145,6 +146,12 @@ func (v *view) beginAgain(p *pool) {
 			continue
 		}
 		if at := v.History.Begun[m.node.Name]; v.justBegun(m) {
+			if why := v.deprives(m); why != "" {
+				// Others have begun since. It may be drained already, or not at all.
+				m.starts = true
+				v.wait(Wait{Pool: p.Pool, Node: m.node.Name, Reason: fmt.Sprintf("%s waits: %s", m.name(), why)})
+				continue
+			}
 			v.begin(candidate{member: m, cost: 1}, "")
 			v.History.Begun[m.node.Name] = at
 		}

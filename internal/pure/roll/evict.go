@@ -222,9 +222,11 @@ func (v *view) replaceBroken() {
 				v.end(m, why)
 				continue
 			}
-			if v.deprives(m) == "" { // else when those of other drains are back
-				v.begin(candidate{member: m}, "it "+why) // pods may stand on it
+			if holds := v.deprives(m); holds != "" { // until those of other drains are back
+				v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("%s waits: %s", m.name(), holds)})
+				continue
 			}
+			v.begin(candidate{member: m}, "it "+why) // pods may stand on it
 		}
 	}
 }

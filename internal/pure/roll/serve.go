@@ -27,7 +27,14 @@ func ownerOf(p *fairway.Pod) owner {
 // It is no reason while nothing else is drained: one node can always go, however
 // many pods of a broken application never become ready.
 func (v *view) deprives(m *member) string {
-	if m.pool.Deregistration == 0 || m.node == nil || v.drains() == 0 {
+	if m.pool.Deregistration == 0 || m.node == nil {
+		return ""
+	}
+	others, out := v.drains(), m.starts || m.kind == draining || v.justBegun(m)
+	if out {
+		others-- // itself
+	}
+	if others == 0 {
 		return ""
 	}
 	here, served := make(map[owner]int, len(m.pods)), make(map[owner]int, len(m.pods))
@@ -40,7 +47,9 @@ func (v *view) deprives(m *member) string {
 			here[key]++ // behind load balancers again as soon as the node is
 		case p.Ready:
 			here[key]++
-			served[key]++
+			if !out {
+				served[key]++
+			}
 		}
 	}
 	counts := v.served()

@@ -139,7 +139,8 @@ func (v *view) shrink(p *pool) {
 	if p.resized {
 		return
 	}
-	if p.moving() > 0 || p.frees {
+	unseen := slices.ContainsFunc(p.members, func(m *member) bool { return m.kind == good && v.justBegun(m) })
+	if p.moving() > 0 || p.frees || unseen {
 		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s is larger than before the roll by %d; waits for others to come or go first", p.Pool, p.Desired-p.base)})
 		return
 	}
@@ -170,6 +171,7 @@ func (v *view) shrink(p *pool) {
 // attached would make the cloud choose a victim, so all are protected first.
 func (v *view) forgo(p *pool) {
 	if !v.noRoom(p) || v.late(p) {
+		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to launch %d instances in %s, or to show its newest size", p.launching(), p.Pool)})
 		return
 	}
 	safe := true

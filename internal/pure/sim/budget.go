@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"slices"
-
-	"github.com/fairwayhq/fairway"
-)
+import "github.com/fairwayhq/fairway"
 
 // budget is a PodDisruptionBudget with the status that its controller computed
 // last.
@@ -31,11 +27,21 @@ func (b *budget) covers(p *pod) bool {
 	return !p.Finished && (!b.leader || p.Role == "leader")
 }
 
-// compute is one turn of the budget's controller. The list of pods is made anew
-// when it changes: others hold the one before.
+// compute is one turn of the budget's controller.
 func (b *budget) compute() {
+	b.status.CurrentHealthy = 0
+	for _, p := range b.of.pods {
+		if b.covers(p) && p.Ready && !p.Deleting {
+			b.status.CurrentHealthy++
+		}
+	}
+	b.status.DisruptionsAllowed = max(0, b.status.CurrentHealthy-b.status.DesiredHealthy)
+}
+
+// selected is the budget with the pods that its selector matches now. The list
+// of pods is made anew when it changes: others hold the one before.
+func (b *budget) selected() fairway.Budget {
 	s := &b.status
-	s.CurrentHealthy = 0
 	n, same := 0, true
 	for _, p := range b.of.pods {
 		if !b.covers(p) {
@@ -43,9 +49,6 @@ func (b *budget) compute() {
 		}
 		same = same && n < len(s.PodUIDs) && s.PodUIDs[n] == p.UID
 		n++
-		if p.Ready && !p.Deleting {
-			s.CurrentHealthy++
-		}
 	}
 	if !same || n != len(s.PodUIDs) {
 		s.PodUIDs = make([]string, 0, n)
@@ -55,7 +58,7 @@ func (b *budget) compute() {
 			}
 		}
 	}
-	s.DisruptionsAllowed = max(0, s.CurrentHealthy-s.DesiredHealthy)
+	return *s
 }
 
 // pod returns the pod with the UID on a node.
@@ -80,7 +83,7 @@ func (w *world) evict(node, uid string, ours bool) bool {
 	}
 	var b *budget
 	for _, o := range p.of.budgets {
-		if slices.Contains(o.status.PodUIDs, p.UID) || o.covers(p) {
+		if o.covers(p) {
 			if b != nil {
 				return false
 			}

@@ -38,6 +38,8 @@ var Rules = []string{Floor, Limits, Zones, Budgets, Pods, Leaders, Services, Bal
 // is, not as a snapshot showed it, except where a promise is about what was
 // seen.
 type checker struct {
+	// decided is when a manager last decided: one that is cut off protects nothing.
+	decided time.Duration
 	world   *world
 	kills   int           // and take-overs, so far
 	paused  time.Duration // when an action may last have been decided on before the pause
@@ -71,7 +73,7 @@ func (c *checker) always() {
 			w.breaks(Limits, "pool %s has %d instances with a maximum of %d, a base of %d and a surge of %d", g.Pool, g.attached, g.spec.Max, g.base, c.surge(g))
 		}
 	}
-	if w.result.Failed > 0 && !w.ClockJumps && w.result.Failed > 1e-6*w.result.Requests {
+	if w.result.Failed > 0 && w.result.Failed > 1e-6*w.result.Requests {
 		w.breaks(Balancers, "%.1f of %.0f requests failed", w.result.Failed, w.result.Requests)
 	}
 }
@@ -121,7 +123,7 @@ func (c *checker) scalesIn(n *node) {
 	for _, i := range n.inst.of.members {
 		rolling = rolling || i.node != nil && i.node.old() && (i.of.spec.Settings.Strategy != roll.OnDelete || i.node.Annotations[fairway.AnnotationRotate] != "") && i.node.owned != 0 && !i.node.owns(fairway.MarkQuarantine) && !i.node.leaving()
 	}
-	if w.result.Outcome == "" && rolling && !n.original && !n.old() && w.now-n.inst.launched() > c.settles()+unneededFor {
+	if w.result.Outcome == "" && !w.aborted() && rolling && !n.original && !n.old() && c.decided-n.inst.launched() > c.settles() && w.now-n.inst.launched() > c.settles()+unneededFor {
 		w.breaks(Truce, "the autoscaler removes %s, which the roll has just made", n.Name)
 	}
 }

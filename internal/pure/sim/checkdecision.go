@@ -10,6 +10,7 @@ import (
 // decides checks a decision against the snapshot that it was made from.
 func (c *checker) decides(m *manager, s roll.Snapshot, d roll.Decision, now time.Time) {
 	w := c.world
+	c.decided = w.now
 	braked := c.massUnready(s)
 	for i, a := range d.Actions {
 		for _, o := range d.Actions[:i] {

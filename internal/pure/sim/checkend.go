@@ -26,8 +26,8 @@ func (c *checker) ends(d roll.Decision) {
 		if d.Failed != "" || w.aborted() || !n.Ready && n.faulty {
 			continue
 		}
-		if n.inst.of.spec.Settings.Strategy == roll.OnDelete && n.Annotations[fairway.AnnotationRotate] == "" {
-			continue // a person has not asked for it
+		if n.stays() {
+			continue
 		}
 		if n.old() && !blocked[n.Name] {
 			w.breaks(Progress, "the roll is over and %s is still outdated and not named", n.Name)
@@ -63,7 +63,7 @@ func (c *checker) forgotten() {
 	w := c.world
 	for _, g := range w.groups {
 		for _, i := range g.members {
-			if i.Protected && w.CloudDelay == 0 && w.result.Outcome != "failed" && i.State != fairway.InstanceTerminating {
+			if i.Protected && w.result.Outcome != "failed" && i.State != fairway.InstanceTerminating {
 				w.breaks(Leftovers, "%s is still protected a minute after the roll", i.ID)
 			}
 		}

@@ -103,7 +103,7 @@ func (c *checker) zonal(n *node) bool {
 func (c *checker) replacement(n *node) bool {
 	w := c.world
 	for _, i := range n.inst.of.members {
-		if o := i.node; o != nil && o != n && !o.leaving() && o.Zone == n.Zone && (o.Ready || o.faulty) && !o.Unschedulable && !o.old() && len(o.pods) < w.Slots {
+		if o := i.node; o != nil && o != n && !o.leaving() && o.Zone == n.Zone && (o.Ready || o.faulty) && !o.Unschedulable && !o.old() && o.load() < w.Slots {
 			return true
 		}
 	}
@@ -130,6 +130,9 @@ func (c *checker) excludes(n *node) {
 	for _, wl := range w.workloads {
 		if wl.Kind != "ReplicaSet" && wl.Kind != "StatefulSet" || c.kills > 0 && wl.Kind == "StatefulSet" && wl.MinAvailable < 0 {
 			continue // of the last one, a new manager cannot know that a pod is missing
+		}
+		if w.Stale > 0 && wl.left > 0 && w.now-wl.left < c.settles() {
+			continue // the list of pods may be from before
 		}
 		in, here, all := 0, 0, wl.Replicas
 		for _, p := range wl.pods {

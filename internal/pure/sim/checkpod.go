@@ -17,6 +17,8 @@ func (c *checker) evicts(p *pod) {
 	switch {
 	case p.stays():
 		w.breaks(Pods, "pod %s (%s) must not be evicted", p.Name, p.of.Kind)
+	case !n.Unschedulable && c.kills > 0 && w.now-w.manager.began < c.settles():
+		// The manager before has still done something.
 	case !n.Unschedulable:
 		w.breaks(Pods, "pod %s is evicted from %s, which is not cordoned", p.Name, n.Name)
 	case !w.ClockJumps && p.of.Kind != "Job" && w.now-n.told < n.inst.of.spec.Settings.Deregistration-slack:
@@ -116,6 +118,22 @@ func (c *checker) siblings(p *pod, f roll.Forcing) {
 	}
 }
 
+// ledEverywhere reports whether none of the other new nodes of a pool could go
+// in place of one: the pool gives nodes back when old ones stay, and then on each
+// of them there may be a leader, or a volume.
+func (c *checker) ledEverywhere(n *node) bool {
+	for _, i := range n.inst.of.members {
+		o := i.node
+		if o == nil || o == n || o.old() || o.leaving() || o.drained >= 0 || !c.world.counts(o) {
+			continue
+		}
+		if !c.zonal(o) && !o.leads() {
+			return false
+		}
+	}
+	return true
+}
+
 // leads is checked when a leader has moved.
 func (c *checker) leads(wl *workload, before, after *pod) {
 	w := c.world
@@ -130,12 +148,15 @@ func (c *checker) leads(wl *workload, before, after *pod) {
 	}
 	wl.moves++
 	w.result.LeaderMoves = max(w.result.LeaderMoves, wl.moves)
-	if w.faulty() {
+	if w.faulty() || !before.on.old() && before.on.drained >= 0 && c.ledEverywhere(before.on) {
 		return // it may have had to go where it could
 	}
 	switch {
+	case wl.moves > 1 && before.on != nil && !before.on.old():
+		// The pool is one node too large and leaders stand on all that could go.
 	case wl.moves > 1:
 		w.breaks(Leaders, "the leader of %s moves for the %d. time because of the roll", wl.Name, wl.moves)
+	case after.on.stays(): // outdated, but nobody has asked for its replacement
 	case after.on.old():
 		w.breaks(Leaders, "the leader of %s moves to %s, which is outdated", wl.Name, after.on.Name)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/roll"
 )
 
 // node is a Kubernetes node. Its labels, annotations and taints are never
@@ -154,6 +155,11 @@ func (n *node) old() bool {
 	i, s := n.inst, n.inst.of.spec.Settings
 	return i.Generation != i.of.Generation || i.Outdated != "" || n.Annotations[fairway.AnnotationRotate] != "" ||
 		s.MaxAge > 0 && i.of.world.time().Sub(i.LaunchedAt) >= s.MaxAge-slack
+}
+
+// stays reports whether the node waits for a person to ask for its replacement.
+func (n *node) stays() bool {
+	return n.inst.of.spec.Settings.Strategy == roll.OnDelete && n.Annotations[fairway.AnnotationRotate] == ""
 }
 
 func (n *node) annotate(key, value string) {

@@ -36,6 +36,7 @@ type workload struct {
 	pods    []*pod
 	budgets []*budget
 	volumes []*volume
+	left    time.Duration // when a pod of it was last deleted
 	service
 	balancer
 }
@@ -146,13 +147,23 @@ func (w *world) schedule() {
 	})
 }
 
+// load is how many pods take a place on the node: finished ones, which come
+// last, do not.
+func (n *node) load() int {
+	count := len(n.pods)
+	for count > 0 && n.pods[count-1].Finished {
+		count--
+	}
+	return count
+}
+
 // fit returns the best node for a pod, or nil.
 func (w *world) fit(p *pod) *node {
 	var best *node
 	least := 0
 	for _, n := range w.nodes {
 		if !n.Ready || n.Unschedulable || p.of.Pool != n.inst.Pool || p.VolumeZone != "" && p.VolumeZone != n.Zone ||
-			len(n.pods) >= w.Slots || p.volume != nil && len(n.CSIDrivers) == 0 {
+			n.load() >= w.Slots || p.volume != nil && len(n.CSIDrivers) == 0 {
 			continue
 		}
 		score, cpu := len(n.pods), n.CPU
@@ -161,7 +172,7 @@ func (w *world) fit(p *pod) *node {
 			taken = taken || t.Effect == "NoSchedule"
 			score += 10_000 * rank(t.Effect == "PreferNoSchedule")
 		}
-		for _, o := range n.pods {
+		for _, o := range n.pods[:n.load()] {
 			cpu -= o.CPU
 			score += 100 * rank(o.of == p.of)
 		}
@@ -222,6 +233,7 @@ func (w *world) becomesReady(p *pod) {
 // deletePod begins the end of a pod.
 func (w *world) deletePod(p *pod, ours bool) {
 	p.Deleting, p.ours = true, ours
+	p.of.left = w.now
 	p.DeletedAt = w.time().Add(p.GracePeriod)
 	w.serves(p)
 	w.changed(p)

@@ -80,7 +80,7 @@ func (v *sight) take(w *world, list int) {
 	case budgetsList:
 		v.budgets = v.budgets[:0]
 		for _, b := range w.budgets {
-			v.budgets = append(v.budgets, b.status)
+			v.budgets = append(v.budgets, b.selected())
 		}
 	case daemonsList:
 		v.daemons = w.daemonSets(v.daemons[:0])

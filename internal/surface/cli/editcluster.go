@@ -22,7 +22,7 @@ and the editor opens again. Nothing is stored when the entry was changed by some
 Ctrl-C and every failure, in a file that is named. Save the text as it was, or empty, to give up.`,
 		Example: `  fairway cluster edit beta-1
   EDITOR="code --wait" fairway cluster edit beta-1 --reason "two more zones"
-  fairway cluster edit beta-1 --from /tmp/fairway-beta-1-123.yaml     go on with a text that was kept`,
+  fairway cluster edit beta-1 --from fairway-beta-1-123.yaml     go on with a text that was kept`,
 		Args:              exactly("CLUSTER"),
 		ValidArgsFunction: e.completeClusters,
 	})

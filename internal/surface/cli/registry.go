@@ -74,7 +74,7 @@ func (e *env) readFile(path string) (data []byte, err error) {
 		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "read the registry file: %w", err).WithHint("give the path of a clusters.yaml, or - for standard input")
+		return nil, fairway.Errorf(fairway.CodeInvalid, "read the file: %w", err).WithHint("give the path of a file, or - for standard input")
 	}
 	return data, nil
 }

@@ -109,7 +109,7 @@ func benchCluster(i int) *fairway.Cluster {
 }
 
 // peak is the most memory that a process has had, in MB.
-func peak(b *testing.B, pid int) int {
+func peak(b testing.TB, pid int) int {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -81,7 +82,7 @@ func body(w http.ResponseWriter, r *http.Request) (*object, error) {
 		return nil, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
 	}
 	if err != nil {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "read the body: %w", err)
+		return nil, unread(err)
 	}
 	if !utf8.Valid(text) {
 		return nil, refuse([]fairway.Finding{{Message: "the body is not valid UTF-8"}})
@@ -91,6 +92,14 @@ func body(w http.ResponseWriter, r *http.Request) (*object, error) {
 		return nil, refuse([]fairway.Finding{*finding})
 	}
 	return o, nil
+}
+
+// unread is the answer to a body that did not come as a whole: in time, or at all.
+func unread(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &httpError{http.StatusRequestTimeout, "the body did not come in time"}
+	}
+	return fairway.Errorf(fairway.CodeInvalid, "read the body: %w", err)
 }
 
 // parse reads a JSON object.

@@ -4,8 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -91,6 +95,10 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 // was called; the mux would answer in plain text.
 func (a *api) routed(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := legible(r); err != nil {
+			a.fail(w, r, err)
+			return
+		}
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
@@ -112,6 +120,30 @@ func (a *api) routed(mux *http.ServeMux) http.Handler {
 		a.failRegistry(w, r, &httpError{answer.status, message})
 	})
 }
+
+// legible refuses a path or query that is not text: databases answer each in
+// their own way to what they cannot store, and the standard library leaves out
+// what it cannot read of a query, so that a filter would be gone.
+func legible(r *http.Request) error {
+	if !isText(r.URL.Path) {
+		return fairway.Errorf(fairway.CodeInvalid, "the path is not valid UTF-8, or has a control character")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fairway.Errorf(fairway.CodeInvalid, "the query cannot be read: %w", err).WithHint("escape what has a meaning in URLs as %%XX")
+	}
+	for name, values := range query {
+		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			return fairway.Errorf(fairway.CodeInvalid, "query parameter %q is not valid UTF-8, or has a control character", strings.ToValidUTF8(name, "\uFFFD"))
+		}
+		if len(values) > 1 {
+			return fairway.Errorf(fairway.CodeInvalid, "query parameter %q is given %d times", name, len(values)).WithHint("give it once")
+		}
+	}
+	return nil
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
 
 // discarded takes an answer of which only status and header matter.
 type discarded struct {

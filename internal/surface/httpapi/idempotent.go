@@ -38,7 +38,7 @@ func (a *api) idempotent(next http.Handler) http.Handler {
 		}
 		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err != nil && !tooLarge {
-			a.fail(w, r, fairway.Errorf(fairway.CodeInvalid, "read the body: %w", err))
+			a.fail(w, r, unread(err))
 			return
 		} else if tooLarge {
 			a.fail(w, r, fairway.Errorf(fairway.CodeInvalid, "%w", &httpError{http.StatusRequestEntityTooLarge, "the body is too large"}))

@@ -96,7 +96,8 @@ var useProblems = sync.OnceFunc(func() {
 		p := &ErrorModel{Status: of, Title: http.StatusText(of), Detail: message, Code: code(of)}
 		for _, err := range errs {
 			if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
-				p.Errors = append(p.Errors, d)
+				// Not the value that was sent: it may be large, and a secret.
+				p.Errors = append(p.Errors, &huma.ErrorDetail{Message: d.Message, Location: d.Location})
 			} else if err != nil && of < 500 {
 				p.Errors = append(p.Errors, &huma.ErrorDetail{Message: err.Error()})
 			}
