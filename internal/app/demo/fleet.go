@@ -94,8 +94,8 @@ func settings() map[string]string {
 		"roll_blocked_after":      "30s",
 		"roll_retry_refused":      "500ms",
 		// The first cluster is canary enough for minutes of a demo.
-		"roll_canary": "false",
-		"health_timeout":          "2m",
+		"roll_canary":    "false",
+		"health_timeout": "2m",
 		// An even number: half of an application may be out of the load
 		// balancers at a time.
 		"ingress_replicas": "4",

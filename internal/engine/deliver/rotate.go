@@ -172,6 +172,15 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 	if c.LifecycleStatus != fairway.StatusReady || revision == "" {
 		return "", fmt.Sprintf("the cluster is %s; its nodes are rotated once it is ready", c.LifecycleStatus), nil
 	}
+	// Nodes are rotated at the version that the cluster has. That would take back
+	// what has come half way, and hide from the rollout how that ended.
+	next := c.Status.NextVersion
+	if len(all) > 0 && next == "" && aborted(all[0]) {
+		next = all[0].Version
+	}
+	if next != "" && next != c.Status.CurrentVersion {
+		return "", fmt.Sprintf("the cluster is on its way to %s; the update that goes on there rotates its nodes", fairway.ParseVersion(next).Revision), nil
+	}
 	tried := 0
 	for _, u := range all {
 		// What a rotation left unfinished is also tried again by updates without a reason.

@@ -298,6 +298,75 @@ func TestRotate(t *testing.T) {
 	f.wantActive("an abort ends the wish")
 }
 
+// TestRotateHalfWay: a wish neither takes back what an aborted update has done
+// nor starts that again; the next update carries it out.
+func TestRotateHalfWay(t *testing.T) {
+	t.Parallel()
+	for _, begun := range []bool{true, false} {
+		f := current(t, "north-0")
+		f.has("workers/a")
+		f.change("dev", "newer")
+		f.refresh()
+		r := f.all("dev")[0]
+		f.advance(r.ID)
+		if begun {
+			f.begin("north-0")
+		}
+		u, err := f.Abort(t.Context(), "north-0", "ada", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := fairway.RotationRequest{Cluster: "north-0", Nodes: []string{"a"}, By: "ada"}
+		answer, err := f.Rotate(t.Context(), request)
+		if err != nil || answer.UpdateID != "" || !strings.Contains(answer.Waiting, u.ID+" is being aborted") {
+			t.Errorf("during an abort (begun: %t): %+v, error %v", begun, answer, err)
+		}
+		u.State, u.FinishedAt = fairway.UpdateCanceled, f.clock()
+		f.save(u, func(*fairway.Cluster) {})
+		answer, err = f.Rotate(t.Context(), request)
+		if err != nil || answer.UpdateID != "" || !strings.Contains(answer.Waiting, r.Revision) {
+			t.Errorf("after an abort (begun: %t): %+v, error %v", begun, answer, err)
+		}
+		for range 3 {
+			f.sleep(time.Hour)
+			f.refresh()
+			f.advance(r.ID)
+		}
+		f.wantActive("after an abort")
+		f.set("north-0", "size", "large")
+		f.refresh()
+		f.advance(r.ID)
+		f.wantActive("the registry entry was changed", "north-0")
+		if answer, err := f.Rotate(t.Context(), request); err != nil || answer.UpdateID == "" {
+			t.Errorf("with the next update (begun: %t): %+v, error %v", begun, answer, err)
+		}
+	}
+}
+
+// TestRotateIsTriedLessAndLessOften also when the cluster's own updates try it in between.
+func TestRotateIsTriedLessAndLessOften(t *testing.T) {
+	t.Parallel()
+	f := withPools(t)
+	if _, err := f.Rotate(t.Context(), fairway.RotationRequest{Cluster: "north-0", Nodes: []string{"a"}, By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	tries := 1
+	for range 60 {
+		if len(f.active()) > 0 {
+			u := f.begin("north-0")
+			u.State, u.FinishedAt = fairway.UpdatePartial, f.clock()
+			f.save(u, func(*fairway.Cluster) {})
+		}
+		f.sleep(time.Minute)
+		if f.refresh(); len(f.active()) > 0 {
+			tries++
+		}
+	}
+	if tries < 4 || tries > 8 { // after 1, 2, 4, 8 and 16 minutes
+		t.Errorf("%d tries in an hour, want ever longer pauses", tries)
+	}
+}
+
 // TestTooOldNodes: age is looked at once an hour, and only where nothing else goes on.
 func TestTooOldNodes(t *testing.T) {
 	t.Parallel()
