@@ -62,7 +62,7 @@ func (f *findings) add(field, hint, format string, args ...any) {
 
 // EscapePointer escapes a key for use in a JSON pointer.
 func EscapePointer(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return pointer.Replace(key)
 }
 
 // text checks a required text against a pattern; nil means any.
@@ -166,11 +166,15 @@ func (f *findings) url(c *Cluster) {
 
 func (f *findings) items(items map[string]string) {
 	for _, key := range sortedKeys(items) {
+		size := len(items[key])
+		if isItemKey(key) && size <= MaxConfigItem {
+			continue
+		}
 		pointer := f.at + "/config_items/" + EscapePointer(key)
 		if !isItemKey(key) {
 			f.all = append(f.all, Finding{Pointer: pointer, Message: fmt.Sprintf("config item key %q does not match %s", key, patternItem), Tolerated: key != ""})
 		}
-		if size := len(items[key]); size > MaxConfigItem {
+		if size > MaxConfigItem {
 			f.all = append(f.all, Finding{Pointer: pointer, Message: fmt.Sprintf("config item %s holds %d bytes, at most %d are allowed", key, size, MaxConfigItem)})
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
+	"github.com/fairwayhq/fairway/internal/adapter/kubeconfig"
 	"github.com/fairwayhq/fairway/internal/adapter/local"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/engine/deliver"
@@ -158,7 +159,10 @@ func (a *App) open(ctx context.Context) error {
 	a.source = fail.source(a.source)
 	a.updater = update.New(update.Options{
 		Store: a.store, Source: a.source, Holder: "fairway-" + process, Log: a.Log, Now: a.Now, Piece: a.Piece,
-		Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider},
+		Providers: map[string]fairway.Provider{
+			fairway.ProviderLocal:      provider,
+			fairway.ProviderKubeconfig: kubeconfig.New(kubeconfig.Options{DataDir: a.DataDir, NewKubernetes: kubes}),
+		},
 	})
 	a.deliverer = deliver.New(deliver.Options{
 		Store: a.store, Source: a.source, Soak: a.Soak, Poll: a.Poll, Log: a.Log, Now: a.Now,

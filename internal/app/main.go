@@ -15,7 +15,9 @@ import (
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
 
+	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/app/demo"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
 	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
 )
@@ -54,6 +56,12 @@ func functions(stdin io.Reader, stdout, stderr io.Writer) cli.Functions {
 		},
 		Render: func(ctx context.Context, o cli.RenderOptions) (cli.Rendered, error) {
 			return renderFiles(ctx, o, stderr)
+		},
+		Plan: func(ctx context.Context, o cli.PlanOptions) (*plan.Fleet, error) {
+			return planClusters(ctx, o, stderr)
+		},
+		Provision: func(ctx context.Context, o cli.ProvisionOptions) (*fairway.Update, error) {
+			return provisionOnce(ctx, o, stderr)
 		},
 		Eval: func(ctx context.Context, o cli.EvalOptions) (string, error) { return evalTemplate(ctx, o, stderr) },
 		PDBController: func(ctx context.Context, o cli.PDBControllerOptions) error {

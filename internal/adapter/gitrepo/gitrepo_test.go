@@ -517,3 +517,18 @@ func TestCancellation(t *testing.T) {
 	unlock()
 	refresh(t, s)
 }
+
+// TestOpen_SeenElsewhere: a revision that another process was told of first is
+// fetched when it is asked for; one that does not exist is not there.
+func TestOpen_SeenElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	s := open(t, r.dir, slog.New(slog.DiscardHandler))
+	refresh(t, s)
+	r.write("cluster/a.yaml", "two\n")
+	if got := read(t, s, r.commit("second"), "cluster/a.yaml"); got != "two\n" {
+		t.Errorf("the new revision reads %q", got)
+	}
+	_, err := s.Open(t.Context(), strings.Repeat("0", 40))
+	wants(t, err, fairway.CodeNotFound, "is not in", "force-pushed")
+}

@@ -274,7 +274,8 @@ func (m *mirror) Open(ctx context.Context, revision string) (fs.FS, error) {
 		return nil, err
 	}
 	root, err := m.objects.root(revision)
-	if fairway.ErrorCode(err) == fairway.CodeNotFound && !m.inPlace && !m.seenRemote() {
+	if fairway.ErrorCode(err) == fairway.CodeNotFound && !m.inPlace {
+		// Another server, with a copy of its own, may have seen it first.
 		if err := m.Refresh(ctx); err != nil {
 			return nil, err
 		}

@@ -57,7 +57,7 @@ func (c *Cluster) Record(ctx context.Context, about fairway.ObjectRef, reason, m
 	}
 	at := metav1.NewTime(c.now())
 	event := &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s.%x", about.Name, at.UnixNano())},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%.200s.%x", about.Name, at.UnixNano())},
 		InvolvedObject: corev1.ObjectReference{APIVersion: about.APIVersion, Kind: about.Kind,
 			Namespace: about.Namespace, Name: about.Name, UID: c.uid(ctx, about)},
 		Reason: reason, Message: message, Type: kind, Count: 1, FirstTimestamp: at, LastTimestamp: at,

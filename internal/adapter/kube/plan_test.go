@@ -301,7 +301,9 @@ func TestObserve_PlanIsWhatHappens(t *testing.T) {
 			}
 		}
 		for _, o := range objects { // and back
-			apply(t, c, o)
+			if will[o.Ref().String()] {
+				apply(t, c, o)
+			}
 		}
 	}
 }

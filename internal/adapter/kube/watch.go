@@ -142,7 +142,7 @@ func (f *follower) failed(ctx context.Context, doing string, err error) {
 	if f.kind == fairway.KindRollout && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
 		f.to.State(f.kind, fairway.WatchAbsent)
 		if !f.absent && apierrors.IsForbidden(err) {
-			f.log.Warn("kind is left out: it may not be read", "kind", f.kind, "err", err)
+			f.log.Warn("kind is left out: it may not be read", "kind", f.kind, "error", err)
 		}
 		f.absent, f.version, f.failures = true, "", 0
 		wait(ctx, absentPause*9/10+rand.N(absentPause/5))
@@ -150,7 +150,7 @@ func (f *follower) failed(ctx context.Context, doing string, err error) {
 	}
 	f.to.State(f.kind, fairway.WatchLost)
 	f.failures++
-	f.log.Warn("changes do not arrive", "kind", f.kind, "doing", doing, "attempt", f.failures, "err", translate(err, doing+" "+paths[f.kind]))
+	f.log.Warn("changes do not arrive", "kind", f.kind, "doing", doing, "attempt", f.failures, "error", translate(err, doing+" "+paths[f.kind]))
 	if f.failures >= resumeAttempts {
 		f.version = ""
 	}

@@ -182,7 +182,7 @@ func (s *Store) DeleteCluster(ctx context.Context, id string) error {
 			return err
 		}
 		if c.LifecycleStatus != fairway.StatusDecommissioned {
-			return fairway.Errorf(fairway.CodeInvalid, "delete cluster %s: its lifecycle_status is %s", id, c.LifecycleStatus).
+			return fairway.Errorf(fairway.CodeInvalid, "its lifecycle_status is %s", c.LifecycleStatus).
 				WithHint("set it to decommission-requested; it can be deleted when it is decommissioned")
 		}
 		if _, err = tx.ExecContext(ctx, `DELETE FROM clusters WHERE id = $1`, id); err != nil {

@@ -78,8 +78,12 @@ func (sqliteDialect) unique(err error) string {
 	}
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		_, columns, _ := strings.Cut(e.Error(), "failed: ")
-		columns, _, _ = strings.Cut(columns, " (")
+		// The words come twice: "constraint failed: UNIQUE constraint failed: clusters.alias (2067)".
+		text := e.Error()
+		if i := strings.LastIndex(text, "failed: "); i >= 0 {
+			text = text[i+len("failed: "):]
+		}
+		columns, _, _ := strings.Cut(text, " (")
 		return columns
 	}
 	return ""

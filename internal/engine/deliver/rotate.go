@@ -159,7 +159,7 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 	if len(all) > 0 && !all[0].State.IsOver() {
 		switch {
 		case all[0].Aborting != "":
-			return "", "update " + all[0].ID + " is being aborted; the rotation begins when that is over", nil
+			return "", "update " + all[0].ID + " is being aborted", nil
 		case all[0].Paused != "":
 			waiting = "its update is paused by " + all[0].Paused
 		}
@@ -179,7 +179,7 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 		next = all[0].Version
 	}
 	if next != "" && next != c.Status.CurrentVersion {
-		return "", fmt.Sprintf("the cluster is on its way to %s; the update that goes on there rotates its nodes", fairway.ParseVersion(next).Revision), nil
+		return "", fmt.Sprintf("the cluster stands half way to %s; its next update rotates the nodes", fairway.ParseVersion(next).Revision), nil
 	}
 	tried := 0
 	for _, u := range all {

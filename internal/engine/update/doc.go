@@ -63,7 +63,7 @@ func (u *Updater) connect(ctx context.Context, c *fairway.Cluster) (fairway.Kube
 	provider, ok := u.Providers[c.Provider]
 	if !ok {
 		return nil, nil, fairway.Errorf(fairway.CodeInvalid, "connect to %s: provider %q is not supported", c.Alias, c.Provider).
-			WithHint("provider local works in this version; change the cluster's provider, or take it out of this server's registry")
+			WithHint("providers local and kubeconfig work in this version; change the cluster's provider, or take it out of this server's registry")
 	}
 	return provider.Connect(ctx, c)
 }

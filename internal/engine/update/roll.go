@@ -203,7 +203,8 @@ func (x *rolling) blind(ctx context.Context, err error) (string, time.Duration, 
 	if x.blindSince.IsZero() {
 		x.blindSince = now
 	}
-	if ctx.Err() != nil || fairway.ErrorCode(err) != fairway.CodeUnavailable || now.Sub(x.blindSince) >= blindFor {
+	// A sweep (its update is over) comes again by itself.
+	if ctx.Err() != nil || fairway.ErrorCode(err) != fairway.CodeUnavailable || now.Sub(x.blindSince) >= blindFor || x.update.State.IsOver() {
 		return "", 0, fmt.Errorf("look at nodes: %w", err)
 	}
 	x.log.Info("look failed", "error", err)
@@ -305,7 +306,7 @@ func (x *rolling) act(ctx context.Context, actions []roll.Action) error {
 		}
 		lanes[key] = append(lanes[key], a)
 	}
-	// Sizes and protections first: nothing is drained for room that was not asked for.
+	// Sizes and protections begin first, so that room is asked for before it is needed.
 	slices.SortStableFunc(order, func(a, b string) int { return rank(lanes[a]) - rank(lanes[b]) })
 	var group errgroup.Group
 	group.SetLimit(actAtOnce)

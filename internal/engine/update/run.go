@@ -91,6 +91,9 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 	if err = r.steps(piece); errors.Is(err, errEnding) {
 		err = r.undo(piece)
 	}
+	if errors.Is(err, errSuperseded) && !r.update.State.IsOver() {
+		err = r.checkpoint(ctx) // a write was refused: takes over how the update ended
+	}
 	switch {
 	case err == nil:
 		return done, r.finish(ctx)

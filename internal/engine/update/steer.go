@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -35,7 +37,7 @@ func (r *run) ends(c *fairway.Cluster) bool {
 		r.onward = "the next commit on its channel, or a change of its registry entry, starts an update again"
 	} else if reason, blocked := c.IsBlocked(); blocked {
 		r.ending = "updates of the cluster are blocked: " + reason
-		r.onward = "it goes on without config item " + fairway.ItemUpdateBlock
+		r.onward = "`fairway cluster unblock " + c.Alias + "` lets it go on"
 	}
 	return r.ending != ""
 }
@@ -51,8 +53,10 @@ func (r *run) wanted(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case stored.State.IsOver():
+	case r.update.State.IsOver():
 		return nil // marks are taken back
+	case stored.State.IsOver():
+		return errSuperseded // and nobody here knows yet
 	case stored.Aborting != "":
 		return errEnding
 	case stored.Paused != "":
@@ -108,6 +112,12 @@ func (r *run) startUndo(ctx context.Context) error {
 // undo takes marks, surge and protections of a roll back by the roll's own way,
 // then the update is over. It goes on in the next piece of work.
 func (r *run) undo(ctx context.Context) error {
+	// A write that was refused tells that the update ends, but not why.
+	if err := r.checkpoint(ctx); err == nil {
+		return errAgain
+	} else if !errors.Is(err, errEnding) {
+		return err
+	}
 	r.say("ending early ("+r.ending+"): taking marks and additional nodes away", "", "")
 	if err := r.save(ctx); err != nil {
 		return err
@@ -141,7 +151,26 @@ func (r *run) undo(ctx context.Context) error {
 	if err := r.standsAsBefore(ctx); err != nil {
 		return err
 	}
-	return r.cancel(ctx, r.ending, r.onward)
+	after, err := r.cloud.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	return r.cancel(ctx, r.ending+keepsMore(groups, after), r.onward)
+}
+
+// keepsMore says which node pools stay larger than before their roll, "" when
+// none does: nobody is evicted only to make a pool smaller.
+func keepsMore(before, after []fairway.Group) string {
+	text := ""
+	for _, g := range before {
+		base, err := strconv.Atoi(g.Tags[fairway.TagRollBase])
+		i := slices.IndexFunc(after, func(now fairway.Group) bool { return now.Pool == g.Pool })
+		if err != nil || i < 0 || after[i].Desired <= base {
+			continue
+		}
+		text += fmt.Sprintf("; node pool %s has %d nodes and had %d: pods are on all of them, an autoscaler or a person may take some", g.Pool, after[i].Desired, base)
+	}
+	return text
 }
 
 // standsAsBefore takes back the announcement of a version that the cluster has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,9 @@ func (r *recorder) Mark(_ context.Context, node string, m fairway.NodeMarks) err
 	r.writes = append(r.writes, "mark "+node+" "+*m.Rotate)
 	return nil
 }
+func (r *recorder) Healthy(context.Context) error                         { return nil }
+func (r *recorder) Groups(context.Context) ([]fairway.Group, error)       { return nil, nil }
+func (r *recorder) Instances(context.Context) ([]fairway.Instance, error) { return nil, nil }
 func (r *recorder) Workloads(context.Context) (*fairway.Workloads, error) {
 	return &fairway.Workloads{Nodes: r.nodes}, nil
 }
@@ -123,6 +127,44 @@ func TestSteerBetweenWrites(t *testing.T) {
 	}
 }
 
+// An abort that is noticed by a write, not between two looks, is undone as one.
+func TestUndo_NoticedByAWrite(t *testing.T) {
+	t.Parallel()
+	r, _ := newRun(t)
+	r.steerTest(t, fairway.Steering{Aborting: new("ada")})
+	_, err := r.kube.Apply(t.Context(), nil)
+	if !errors.Is(err, errEnding) {
+		t.Fatalf("the write: %v, want it refused", err)
+	}
+	if err := r.undo(t.Context()); !errors.Is(err, errSuperseded) {
+		t.Errorf("undo: %v", err)
+	}
+	u, err := r.Store.Update(t.Context(), "u")
+	if err != nil || u.State != fairway.UpdateCanceled || u.Error != "aborted by ada" || u.Hint == "" {
+		t.Errorf("the update is %s because %q, hint %q, error %v", u.State, u.Error, u.Hint, err)
+	}
+}
+
+// What a newer wish has overtaken writes nothing more, but takes its marks back.
+func TestOvertaken_BetweenWrites(t *testing.T) {
+	t.Parallel()
+	r, api := newRun(t)
+	ended := *r.update
+	ended.State = fairway.UpdateCanceled
+	if err := r.Store.SaveUpdate(t.Context(), &ended); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.kube.Evict(t.Context(), fairway.Pod{}); !errors.Is(err, errSuperseded) || len(api.writes) > 0 {
+		t.Errorf("an eviction of an update that is over: %v, writes %v", err, api.writes)
+	}
+	if err := r.checkpoint(t.Context()); !errors.Is(err, errSuperseded) {
+		t.Errorf("the checkpoint: %v", err)
+	}
+	if err := r.kube.Mark(t.Context(), "n", fairway.NodeMarks{Rotate: new("")}); err != nil {
+		t.Errorf("taking a mark back: %v", err)
+	}
+}
+
 // A block of the cluster ends an update by the same way as an abort.
 func TestBlockEndsLikeAnAbort(t *testing.T) {
 	t.Parallel()
@@ -136,6 +178,27 @@ func TestBlockEndsLikeAnAbort(t *testing.T) {
 	}
 	if err := r.checkpoint(t.Context()); !errors.Is(err, errEnding) || r.ending != "updates of the cluster are blocked: an audit" {
 		t.Errorf("the checkpoint: %v, because %q", err, r.ending)
+	}
+	if err := r.cancel(t.Context(), r.ending, r.onward); !errors.Is(err, errSuperseded) {
+		t.Fatal(err)
+	}
+	u, err := r.Store.Update(t.Context(), "u")
+	if err != nil || u.State != fairway.UpdateCanceled || !strings.Contains(u.Hint, "fairway cluster unblock c") {
+		t.Errorf("the update is %s with hint %q, want it canceled and the way on; error %v", u.State, u.Hint, err)
+	}
+}
+
+// What an abort leaves larger than it was is said, since nothing else remembers it.
+func TestKeepsMore(t *testing.T) {
+	t.Parallel()
+	group := func(pool, base string, desired int) fairway.Group {
+		return fairway.Group{Pool: pool, Desired: desired, Tags: map[string]string{fairway.TagRollBase: base}}
+	}
+	before := []fairway.Group{group("larger", "6", 9), group("back", "3", 5), group("smaller", "3", 2), group("not rolled", "", 4), group("gone", "1", 2)}
+	after := []fairway.Group{{Pool: "not rolled", Desired: 5}, {Pool: "smaller", Desired: 2}, {Pool: "back", Desired: 3}, {Pool: "larger", Desired: 8}}
+	want := "; node pool larger has 8 nodes and had 6: pods are on all of them, an autoscaler or a person may take some"
+	if got := keepsMore(before, after); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

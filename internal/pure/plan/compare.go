@@ -35,8 +35,9 @@ func (c *comparison) compare(desired, live fairway.Object) {
 		own = owners{}
 	}
 	own = own.withPlainData(live)
-	c.adopts = !c.exact && !own.applied
 	desired = settable(desired)
+	// An object without any field to own leaves no trace of who applied it.
+	c.adopts = !c.exact && !own.applied && ownable(desired)
 	for _, k := range slices.Sorted(maps.Keys(desired)) {
 		has, value := lookup(live, k)
 		if k == "metadata" {
@@ -74,6 +75,17 @@ func settable(o fairway.Object) map[string]any {
 		delete(out, "stringData")
 	}
 	return out
+}
+
+// ownable reports whether an apply of the object sets any field.
+func ownable(desired map[string]any) bool {
+	for k, v := range desired {
+		if k != "metadata" && v != nil {
+			return true
+		}
+	}
+	meta, _ := desired["metadata"].(map[string]any)
+	return slices.ContainsFunc(ours, func(k string) bool { return meta[k] != nil })
 }
 
 // metadata compares what configurations may set of it.

@@ -10,13 +10,13 @@ import (
 )
 
 // DeletionLimit is how many objects of a cluster an update may delete without
-// somebody's approval: 3, or 5 % of them.
+// being called large: 3, or 5 % of them.
 func DeletionLimit(objects int) int { return max(3, objects*5/100) }
 
-// largeDeletion finds deletions that need the approval of a second person.
+// largeDeletion finds deletions that a second person should agree to.
 func largeDeletion(s subject) []Finding {
 	var found []Finding
-	const remedy = "have somebody other than the author approve it, or delete in smaller steps"
+	const remedy = "delete in smaller steps; where it is meant, somebody other than the author should agree before it is merged"
 	objects := 0
 	for _, c := range s.in.Bundle.Components {
 		objects += len(c.Objects)
@@ -92,6 +92,15 @@ func unknownKinds(s subject) []Finding {
 			Reason: fmt.Sprintf("the API server does not know %s of %s", ref.Kind, ref.APIVersion),
 			Remedy: "add its CustomResourceDefinition to the configuration, or correct apiVersion and kind",
 		})
+	}
+	for _, d := range slices.Concat(s.in.Bundle.PreApply, s.in.Bundle.PostApply) {
+		if s.in.Observed.Unserved[d.Kind] {
+			found = append(found, Finding{
+				Check: CheckKind, Severity: Block, Object: d.String(),
+				Reason: "deletions.yaml names a kind that the API server does not know, which ends the update",
+				Remedy: "correct the kind, or take the entry out of deletions.yaml when the kind itself was removed",
+			})
+		}
 	}
 	return found
 }

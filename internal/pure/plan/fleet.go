@@ -60,7 +60,7 @@ func Together(plans []*Plan, failed []Fault) *Fleet {
 			rolled++
 		}
 	}
-	f.Verdict = fmt.Sprintf("%d of %s change", f.Changed, plural(f.Clusters, "cluster"))
+	f.Verdict = fmt.Sprintf("%d of %s would change", f.Changed, plural(f.Clusters, "cluster"))
 	if f.Summary.Nodes > 0 {
 		f.Verdict += fmt.Sprintf("; replaces %s in %s", plural(f.Summary.Nodes, "node"), plural(rolled, "cluster"))
 	} else {

@@ -281,6 +281,12 @@ func TestPreflight(t *testing.T) {
 			in.manifest(t, "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: x}")
 			in.manifest(t, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.org}\nspec: {group: example.org, names: {kind: Thing}, versions: [{name: v1}]}")
 		}},
+		{"a deletion of an unknown kind", CheckKind, "deletions.yaml", func(t *testing.T, in *Input) {
+			in.Observed.Unserved = map[string]bool{"podsecuritypolicy": true}
+			in.Bundle.PostApply = []fairway.Deletion{{Kind: "podsecuritypolicy", Name: "x"}}
+		}, func(t *testing.T, in *Input) {
+			in.Bundle.PostApply = []fairway.Deletion{{Kind: "configmap", Name: "x"}}
+		}},
 		{"a selector that changes", CheckImmutable, "spec.selector", func(t *testing.T, in *Input) {
 			in.deployed(t, "{app: old}", "{app: new}")
 		}, func(t *testing.T, in *Input) { // deleted before, and made anew

@@ -123,14 +123,16 @@ func (v *view) giveBack(p *pool) bool {
 func (v *view) spare(p *pool) []*member {
 	rank := func(m *member) int {
 		switch {
-		case m.kind == leaving || len(m.pods) > 0 || m.node != nil && m.node.VolumesAttached > 0:
+		case m.kind == leaving || v.justFreed(m) || len(m.pods) > 0 || m.node != nil && m.node.VolumesAttached > 0:
 			return 0
 		case m.kind == draining && m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != "":
 			return 1
 		case m.node == nil && !m.old() && v.now.Sub(m.LaunchedAt) < p.nodeReadyTimeout():
 			return 2 // an older one without a node may be one that was not listed
+		case m.node != nil && !m.old() && m.kind != good:
+			return 3 // the pool may need those that are ready in place of old ones that are gone
 		case m.node != nil && !m.old():
-			return 3
+			return 4
 		}
 		return 0
 	}

@@ -137,6 +137,24 @@ func (v *view) justBegun(m *member) bool {
 	return begun && age >= 0 && age < lateView
 }
 
+// justFreed reports whether the drain of a member was given up so lately that the
+// view need not show it.
+func (v *view) justFreed(m *member) bool {
+	if m.node == nil {
+		return false
+	}
+	at, freed := v.History.Freed[m.node.Name]
+	return freed && v.now.Sub(at) < lateView
+}
+
+// frees notes that the drain of a member is given up.
+func (v *view) frees(m *member) {
+	if m.kind == draining {
+		v.History.Freed[m.node.Name] = v.now
+	}
+	delete(v.History.Begun, m.node.Name)
+}
+
 // beginAgain begins the drains again that have just been begun and do not show:
 // the view is late, or the mark was not written. Another node must not be taken
 // in their place, since that could be one too many.
@@ -154,6 +172,11 @@ func (v *view) beginAgain(p *pool) {
 			}
 			v.begin(candidate{member: m, cost: 1}, "")
 			v.History.Begun[m.node.Name] = at
+		}
+	}
+	for name, at := range v.History.Freed {
+		if v.now.Sub(at) >= lateView {
+			delete(v.History.Freed, name)
 		}
 	}
 	for name, at := range v.History.Begun {

@@ -74,6 +74,9 @@ func (v *view) wait(w Wait) { v.Waits = append(v.Waits, w) }
 
 // sum counts, finds the sentence, and says when to look again.
 func (v *view) sum() {
+	if len(v.Actions) == 0 && len(v.Waits) == 0 && !v.Done && v.Failed == "" {
+		v.wait(Wait{Reason: "waits for the cluster to show what was done last"})
+	}
 	v.since()
 	for _, p := range v.everyPool() {
 		old := len(p.outdated())

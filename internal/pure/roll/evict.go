@@ -24,7 +24,7 @@ func (v *view) evict() {
 	left := map[string]int{} // evictions that may still be tried, by refusal key
 	gone := map[string]bool{}
 	for _, m := range drains {
-		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) {
+		if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) || v.justFreed(m) {
 			continue // start begins the drain again, or its marks are taken away
 		}
 		if wait := v.deregistering(m); wait > 0 {
@@ -141,7 +141,7 @@ func (v *view) endDrained() {
 			return cmp.Or(a.drainStart().Compare(b.drainStart()), cmp.Compare(a.ID, b.ID))
 		})
 		for _, m := range drains {
-			if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) {
+			if !m.node.Unschedulable || m.drainStart().IsZero() || !m.goes(v.now) || v.justFreed(m) {
 				continue
 			}
 			dead := m.dead(v.now)

@@ -54,6 +54,9 @@ type History struct {
 	// Begun is when the drain of a node was begun last, by node: a view that does
 	// not show it yet is late.
 	Begun map[string]time.Time
+	// Freed is when a drain was given up last, by node: a view that still shows the
+	// drain is late, and the node takes pods again.
+	Freed map[string]time.Time
 	// ScaledUp is by how much autoscalers have made a pool larger since the roll began.
 	ScaledUp map[string]int
 	// Places is how many instances a pool had, those shutting down included, when
@@ -171,6 +174,7 @@ func (h History) clone() History {
 		Places:      cloned(h.Places),
 		ScaledUp:    cloned(h.ScaledUp),
 		Begun:       cloned(h.Begun),
+		Freed:       cloned(h.Freed),
 	}
 }
 
@@ -199,7 +203,7 @@ func (h *History) passes(now time.Time) {
 
 // each changes all times.
 func (h *History) each(change func(time.Time) time.Time) {
-	for _, times := range []map[string]time.Time{h.RefusedAt, h.Away, h.NoRoomSince, h.IdleSince, h.Waiting, h.Forced, h.Proven, h.Apps.Down, h.Apps.PackedSince} {
+	for _, times := range []map[string]time.Time{h.RefusedAt, h.Away, h.NoRoomSince, h.IdleSince, h.Waiting, h.Forced, h.Proven, h.Freed, h.Apps.Down, h.Apps.PackedSince} {
 		for k, t := range times {
 			times[k] = change(t)
 		}

@@ -118,7 +118,12 @@ func (v *view) clean(m *member, why string, but ...string) bool {
 	if without(marks) == (fairway.NodeMarks{}) {
 		return false
 	}
+	if m.kind == draining && len(m.pods) == 0 && v.Failed == "" && v.now.Sub(v.History.Began) < lateView/2 {
+		v.wait(Wait{Pool: m.pool.Pool, Node: m.node.Name, Reason: fmt.Sprintf("%s keeps its marks for a moment: the manager before may have asked for its end", m.node.Name)})
+		return true
+	}
 	m.cleaned = true
+	v.frees(m)
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: without(marks),
 		Why: fmt.Sprintf("takes the marks from %s, which %s", m.node.Name, why)})
 	return true
@@ -134,6 +139,9 @@ func (p *pool) isSurplus(m *member) bool {
 // that let the cloud choose, and those that end nodes themselves. Outdated
 // nodes stay free to go.
 func (v *view) protect(p *pool) {
+	if asked, ok := v.History.Asked[p.Pool]; ok && asked.Base == 0 && v.now.Sub(asked.At) < lateView {
+		return // the tag is gone, and with it what tells whose a protection is
+	}
 	waits := p.active() > 0 || p.tagged && p.count(quarantined) > 0 // for other pools, or another try
 	for _, m := range p.members {
 		// In the end those that are still coming.
@@ -146,8 +154,12 @@ func (v *view) protect(p *pool) {
 // guard protects a member from scale-in and reports whether it is protected
 // already. The mark on the node also says whose the protection is.
 func (v *view) guard(m *member, why string) bool {
-	if m.node != nil && m.node.Annotations[fairway.AnnotationScaleDown] == "" && !m.cleaned {
+	marked := m.node == nil || m.node.Annotations[fairway.AnnotationScaleDown] != ""
+	if !marked && !m.cleaned {
 		v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: fairway.NodeMarks{ScaleDownDisabled: new(true)}, Why: fmt.Sprintf(why, m.name())})
+	}
+	if m.old() && !marked {
+		return false // the mark first: without it nobody would know whose the protection is
 	}
 	if !m.Protected {
 		v.act(m.pool, Action{Kind: ActionProtect, Node: m.name(), Instance: m.ID, Why: fmt.Sprintf(why, m.name())})

@@ -98,7 +98,11 @@ func (v *view) placeFreed(p *pool) bool {
 		v.History.Places[p.Pool] = len(p.members)
 		return false
 	}
-	return v.now.Sub(v.History.Asked[p.Pool].At) >= askAgain
+	if v.now.Sub(v.History.Asked[p.Pool].At) < askAgain {
+		return false
+	}
+	v.History.Places[p.Pool] = len(p.members) // once for each place
+	return true
 }
 
 // askAgain is the least time between two requests for the same size.

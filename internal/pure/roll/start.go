@@ -263,6 +263,7 @@ func (v *view) begin(c candidate, why string) {
 	}
 	m.starts = true
 	v.History.Begun[m.node.Name] = v.now
+	delete(v.History.Freed, m.node.Name)
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("draining %s: %s", m.node.Name, why)})
 }

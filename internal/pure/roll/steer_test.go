@@ -15,6 +15,9 @@ func keptByRoll(n *fairway.Node, i *fairway.Instance) {
 	n.Annotations[fairway.AnnotationMarks] = `{"scale-down-disabled":"u"}`
 }
 
+// unprotected takes the protection away and leaves the mark.
+func unprotected(_ *fairway.Node, i *fairway.Instance) { i.Protected = false }
+
 func aborted(s *Snapshot) { s.Aborted = true }
 
 func TestDecide_Strategies(t *testing.T) {
@@ -117,8 +120,10 @@ func TestDecide_PauseAndAbort(t *testing.T) {
 			})},
 		{name: "aborted: an empty new node is closed before it goes", want: []string{"mark n3 draining"},
 			cluster: newCluster(3, 5, two).node("n1", "a", "old").node("n2", "b", "old").node("n3", "a", "new", protected).snapshot(aborted)},
-		{name: "aborted: what was not launched is given up, with all others protected", want: []string{"mark n1 keep", "protect n1", "mark n2 keep", "protect n2", "mark n1 clean"},
+		{name: "aborted: what was not launched is given up, with a mark on all others first", want: []string{"mark n1 keep", "mark n2 keep", "mark n1 clean"},
 			cluster: newCluster(3, 5, two).node("n1", "a", "old", pending).node("n2", "b", "old").snapshot(aborted)},
+		{name: "aborted: that tells whose their protection is", want: []string{"protect n1", "protect n2"},
+			cluster: newCluster(3, 5, two).node("n1", "a", "old", keptByRoll, unprotected).node("n2", "b", "old", keptByRoll, unprotected).snapshot(aborted)},
 		{name: "aborted: and then", want: []string{"set-desired w 2 base 2"},
 			cluster: newCluster(3, 5, two).node("n1", "a", "old", keptByRoll).node("n2", "b", "old", keptByRoll).snapshot(aborted)},
 		{name: "aborted: what was protected is so no more", want: []string{"unprotect n1", "unprotect n2"}, // the marks tell whose the protections are: they go last

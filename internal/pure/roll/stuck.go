@@ -16,12 +16,9 @@ const tooManyNotJoined = 3
 func (v *view) quarantine() {
 	for _, p := range v.pools {
 		for _, m := range p.of(draining) {
-			since := v.History.Drains[m.node.Name].Since
-			if start := m.drainStart().Add(p.Deregistration); start.After(since) {
-				since = start
-			}
-			since = latest(since, m.finish())
-			if m.drainStart().IsZero() || !m.goes(v.now) || v.now.Sub(since) < p.blockedAfter() {
+			drain := v.History.Drains[m.node.Name]
+			since := latest(latest(drain.Since, drain.Told.Add(p.Deregistration)), m.finish())
+			if m.drainStart().IsZero() || !m.goes(v.now) || v.justFreed(m) || v.now.Sub(since) < p.blockedAfter() {
 				continue
 			}
 			if b, ok := v.blocker(m); ok && !v.hopes(m) {
@@ -42,7 +39,7 @@ func (v *view) setAside(m *member, reason string) {
 	}
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("leaves %s alone: %s", m.node.Name, reason)})
-	delete(v.History.Begun, m.node.Name)
+	v.frees(m)
 	if !m.old() {
 		tried := v.History.Retries[m.node.Name]
 		tried.Count++

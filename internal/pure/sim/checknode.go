@@ -121,7 +121,7 @@ func (c *checker) excludes(n *node) {
 			before = before || w.now-o.drained > actsWithin
 		}
 	}
-	if w.lostOf() || n.faulty && w.time().Sub(n.ReadySince) < c.settles() {
+	if w.lostOf() || w.time().Sub(n.ReadySince) < c.settles() {
 		return // who answers now was gone before the roll could see of what
 	}
 	if !others || n.leaving() || n.inst.of.spec.Settings.Deregistration == 0 {

@@ -82,6 +82,8 @@ func (w *world) addInstance(g *group, zone, generation string) *instance {
 // balance launches until the group has its size, or asks again later. An
 // instance too many is a scale-in that nobody drained for.
 func (w *world) balance(g *group) {
+	for g.attached > g.Desired && w.scaleIn(g) {
+	}
 	if g.attached > g.Desired {
 		w.breaks(Limits, "group %s is set to %d with %d instances attached: the cloud would choose one to end", g.Pool, g.Desired, g.attached)
 		return
@@ -100,6 +102,18 @@ func (w *world) balance(g *group) {
 		g.Refusals = nil
 		w.launch(g, zone)
 	}
+}
+
+// scaleIn is the cloud's choice of an instance to end, which spares protected
+// ones: one that has only just been launched harms nobody.
+func (w *world) scaleIn(g *group) bool {
+	for _, i := range g.members {
+		if !i.Protected && i.State == fairway.InstancePending && i.node == nil {
+			w.shutDown(i, false)
+			return true
+		}
+	}
+	return false
 }
 
 // place returns the zone with the fewest instances, ties by name, or why there

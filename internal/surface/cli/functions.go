@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
 	"github.com/fairwayhq/fairway/internal/pure/render"
 )
@@ -21,6 +22,11 @@ type Functions struct {
 	Watch func(ctx context.Context, o WatchOptions) error
 	// Render renders a cluster, and writes the files when an output is named.
 	Render func(ctx context.Context, o RenderOptions) (Rendered, error)
+	// Plan returns what updates would do; clusters that cannot be planned are
+	// among the failed of the result when several are asked for.
+	Plan func(ctx context.Context, o PlanOptions) (*plan.Fleet, error)
+	// Provision updates one existing cluster and returns the update as it ended.
+	Provision func(ctx context.Context, o ProvisionOptions) (*fairway.Update, error)
 	// Eval returns what a template gives for a cluster.
 	Eval func(ctx context.Context, o EvalOptions) (string, error)
 	// PDBController keeps the PodDisruptionBudgets of one cluster until ctx ends.

@@ -49,7 +49,9 @@ func TestWatch(t *testing.T) {
 		api.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	t.Cleanup(s.Close)
-	c, ctx := client.New(s.URL, token), t.Context()
+	c := client.New(s.URL, token)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // what is lost is waited for in vain
+	defer cancel()
 	_, err = c.CreateCluster(ctx, example("one"))
 	must(t, err)
 
@@ -85,8 +87,13 @@ func TestWatch(t *testing.T) {
 		must(t, err)
 		want = append(want, fmt.Sprint("updated ", one, " v", i))
 		if i%2 == 1 { // so that it does not see all of them on one connection
-			<-seen
-			<-seen
+			for range 2 {
+				select {
+				case <-seen:
+				case <-ctx.Done():
+					t.Fatalf("change %d was not seen", i)
+				}
+			}
 		}
 	}
 	if err := <-ended; err != done {
@@ -118,17 +125,18 @@ func TestWatch(t *testing.T) {
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	nothing := func(client.Notice) error { return nil }
-	if err := client.New(s.URL, token).Watch(t.Context(), client.WatchFilter{After: 1000}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeNotFound || fairway.ErrorHint(err) == "" {
+	if err := client.New(s.URL, token).Watch(ctx, client.WatchFilter{After: 1000}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeNotFound || fairway.ErrorHint(err) == "" {
 		t.Errorf("a place that is not kept: %v", err)
 	}
-	if err := client.New(s.URL, token).Watch(t.Context(), client.WatchFilter{Kinds: []string{"nodes"}}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeInvalid {
+	if err := client.New(s.URL, token).Watch(ctx, client.WatchFilter{Kinds: []string{"nodes"}}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeInvalid {
 		t.Errorf("an unknown kind: %v", err)
 	}
-	if err := client.New(s.URL, "wrong").Watch(t.Context(), client.WatchFilter{}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeUnauthorized {
+	if err := client.New(s.URL, "wrong").Watch(ctx, client.WatchFilter{}, nil, nothing); fairway.ErrorCode(err) != fairway.CodeUnauthorized {
 		t.Errorf("a wrong token: %v", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
 	err := client.New(s.URL, token).Watch(ctx, client.WatchFilter{After: -1}, cancel, nothing)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a watch that is ended: %v", err)

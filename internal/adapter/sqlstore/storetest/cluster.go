@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,7 +128,11 @@ func clusterDuplicates(t *testing.T, s fairway.Store) {
 		"alias":    other(func(c *fairway.Cluster) { c.Alias = "one" }),
 		"local id": other(func(c *fairway.Cluster) { c.LocalID = "one" }),
 	} {
-		refuses(t, "create with the same "+name, s.CreateCluster(t.Context(), c), fairway.CodeConflict)
+		err := s.CreateCluster(t.Context(), c)
+		refuses(t, "create with the same "+name, err, fairway.CodeConflict)
+		if err != nil && !strings.Contains(err.Error(), " "+name+" ") {
+			t.Errorf("create with the same %s is refused with %q, which does not name it", name, err)
+		}
 	}
 	must(t, s.CreateCluster(t.Context(), other(func(c *fairway.Cluster) { c.LocalID, c.Region = "one", "us" })))
 	_, err := s.UpdateCluster(t.Context(), "x", fairway.ClusterUpdate{Alias: new("one")})

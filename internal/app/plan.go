@@ -1,0 +1,200 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
+	"github.com/fairwayhq/fairway/internal/adapter/kube"
+	"github.com/fairwayhq/fairway/internal/adapter/kubeconfig"
+	"github.com/fairwayhq/fairway/internal/adapter/local"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
+	"github.com/fairwayhq/fairway/internal/pure/render"
+	"github.com/fairwayhq/fairway/internal/surface/cli"
+)
+
+// plansAtOnce is how many clusters are read side by side.
+const plansAtOnce = 8
+
+// planner is one run of `fairway plan`.
+type planner struct {
+	cli.PlanOptions
+	base     *subject
+	sources  []*gitrepo.Source
+	clusters []fairway.Cluster
+	now      time.Time
+
+	mu     sync.Mutex // rendering is one at a time: look-ups and memory are shared
+	stderr io.Writer  // guarded by mu
+}
+
+// planClusters is `fairway plan`.
+func planClusters(ctx context.Context, o cli.PlanOptions, stderr io.Writer) (*plan.Fleet, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, renderTime, fmt.Errorf("it took longer than %s", renderTime))
+	defer cancel()
+	p := &planner{PlanOptions: o, base: &subject{}, now: time.Now(), stderr: stderr}
+	defer p.base.close()
+	err := p.base.lookups(o.Lookups, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if p.sources, err = p.base.open(ctx, o.SubjectOptions); err != nil {
+		return nil, err
+	}
+	if p.clusters, err = registryClusters(ctx, o.SubjectOptions, p.sources, stderr); err != nil {
+		return nil, err
+	}
+	if o.Cluster != "" {
+		c, err := find(p.clusters, o.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		one, err := p.one(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return plan.Together([]*plan.Plan{one}, nil), nil
+	}
+	return p.several(ctx)
+}
+
+// several plans all clusters that are asked for; one that cannot be planned does
+// not keep the others from it.
+func (p *planner) several(ctx context.Context) (*plan.Fleet, error) {
+	var chosen []*fairway.Cluster
+	for i := range p.clusters {
+		c := &p.clusters[i]
+		leaves := c.LifecycleStatus == fairway.StatusDecommissionRequested || c.LifecycleStatus == fairway.StatusDecommissioned
+		if !leaves && (p.Channel == "" || c.Channel == p.Channel) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fairway.Errorf(fairway.CodeNotFound, "no cluster to plan among %d", len(p.clusters)).WithHint("check --channel, and the registry")
+	}
+	plans, failed := make([]*plan.Plan, len(chosen)), make([]plan.Fault, len(chosen))
+	var group errgroup.Group
+	group.SetLimit(plansAtOnce)
+	for i, c := range chosen {
+		group.Go(func() error {
+			var err error
+			if plans[i], err = p.one(ctx, c); err != nil {
+				failed[i] = plan.Fault{Cluster: c.ID, Error: err.Error(), Hint: fairway.ErrorHint(err)}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no errors
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return plan.Together(slices.DeleteFunc(plans, func(one *plan.Plan) bool { return one == nil }),
+		slices.DeleteFunc(failed, func(f plan.Fault) bool { return f.Cluster == "" })), nil
+}
+
+// say writes a line of progress.
+func (p *planner) say(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.stderr, format+"\n", args...)
+}
+
+// one plans one cluster.
+func (p *planner) one(ctx context.Context, c *fairway.Cluster) (*plan.Plan, error) {
+	p.say("%s: rendering", c.Alias)
+	bundle, err := p.render(ctx, c, "")
+	if err != nil {
+		return nil, err
+	}
+	in := plan.Input{Cluster: c, Bundle: bundle, Target: p.Target, Now: p.now}
+	if p.Offline {
+		err = p.offline(ctx, &in)
+	} else {
+		err = p.live(ctx, &in)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", c.ID, err)
+	}
+	return plan.Build(in), nil
+}
+
+// render makes the bundle of a cluster at a revision; "" is that of its channel.
+func (p *planner) render(ctx context.Context, c *fairway.Cluster, revision string) (*fairway.Bundle, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &subject{input: p.base.input}
+	defer s.close()
+	s.input.Cluster, s.input.Siblings = c, p.clusters
+	if revision == "" {
+		if err := s.resolve(ctx, p.sources); err != nil {
+			return nil, err
+		}
+		return render.Bundle(ctx, s.input)
+	}
+	files, err := p.sources[0].Open(ctx, revision)
+	if err != nil {
+		return nil, err
+	}
+	if closer, ok := files.(io.Closer); ok {
+		defer closer.Close()
+	}
+	s.input.Sources, s.input.Revision = []render.Source{{Name: p.sources[0].Name(), FS: files}}, revision
+	return render.Bundle(ctx, s.input)
+}
+
+// live observes the cluster itself.
+func (p *planner) live(ctx context.Context, in *plan.Input) error {
+	api, cloud, err := p.connect(ctx, in.Cluster)
+	if err != nil {
+		return err
+	}
+	p.say("%s: reading the cluster", in.Cluster.Alias)
+	observed, err := api.Observe(ctx, in.Bundle, nil)
+	if err != nil {
+		return err
+	}
+	in.Observed = *observed
+	if cloud != nil {
+		in.Pools, err = p.pools(ctx, in, cloud)
+	}
+	return err
+}
+
+// connect returns the API of a cluster, and its cloud where nodes are Fairway's.
+func (p *planner) connect(ctx context.Context, c *fairway.Cluster) (api *kube.Cluster, cloud fairway.Cloud, err error) {
+	kubes := func(path string, _ *fairway.Cluster) (_ fairway.Kubernetes, err error) {
+		api, err = kube.New(kube.Options{Kubeconfig: path, Log: slog.New(slog.DiscardHandler)})
+		return api, err
+	}
+	if p.Kubeconfig == "" && p.Data == "" {
+		return nil, nil, fairway.Errorf(fairway.CodeInvalid, "there is no way to the cluster").
+			WithHint("give its --kubeconfig, or the --data folder of a server on this machine; --offline needs no cluster")
+	}
+	data, err := filepath.Abs(p.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	var provider fairway.Provider = kubeconfig.New(kubeconfig.Options{DataDir: data, Path: p.Kubeconfig, NewKubernetes: kubes})
+	if ready := filepath.Join(data, "clusters", c.LocalID, "ready.json"); p.Kubeconfig == "" && c.Provider == fairway.ProviderLocal && exists(ready) {
+		provider = local.New(local.Options{DataDir: data, NewKubernetes: kubes})
+		_, cloud, err = provider.Connect(ctx, c)
+		return api, cloud, err
+	}
+	_, _, err = provider.Connect(ctx, c)
+	return api, nil, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

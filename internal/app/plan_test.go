@@ -1,0 +1,176 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fairwayhq/fairway/internal/adapter/kube"
+	"github.com/fairwayhq/fairway/internal/localkubetest"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
+)
+
+const existingRegistry = `clusters:
+- id: site:one
+  alias: one
+  local_id: one
+  infrastructure_account: site:x
+  api_server_url: https://one.example.org
+  channel: dev
+  environment: test
+  criticality_level: 1
+  lifecycle_status: ready
+  provider: kubeconfig
+  region: here
+  node_pools:
+  - {name: workers, profile: worker, instance_types: [any], discount_strategy: none, min_size: 3, max_size: 9}
+`
+
+const (
+	existingNamespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+	existingConfig    = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {size: \"1\"}\n"
+	existingOld       = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: old, namespace: shop}\n"
+)
+
+// A newcomer's way in: a cluster that Fairway did not make, a kubeconfig and a
+// folder. What is planned is what is then done.
+func TestPlanAndProvision_ExistingCluster(t *testing.T) {
+	t.Parallel()
+	cluster := localkubetest.StartOwn(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"clusters.yaml": existingRegistry,
+		"config/cluster/manifests/shop/namespace.yaml":   existingNamespace,
+		"config/cluster/manifests/shop/config.yaml":      existingConfig,
+		"config/cluster/manifests/shop/old.yaml":         existingOld,
+		"config/cluster/node-pools/worker/userdata.yaml": "#cloud-config\n",
+	})
+	subject := []string{"one", "--registry-file", filepath.Join(dir, "clusters.yaml"), "--config-source", "main:dir:" + filepath.Join(dir, "config"), "--kubeconfig", cluster.Kubeconfig}
+	run := func(want int, command string, more ...string) string {
+		t.Helper()
+		code, stdout, stderr := fairwayMain("", append(append([]string{command}, subject...), more...)...)
+		if code != want {
+			t.Fatalf("%s %v: exit %d, want %d\n%s%s", command, more, code, want, stdout, stderr)
+		}
+		return stdout
+	}
+	has := func(text string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(text, part) {
+				t.Errorf("%q is not in\n%s", part, text)
+			}
+		}
+	}
+	has(run(4, "plan", "--exit-code"), "+ Namespace/shop (shop)", "+ ConfigMap/shop/old", "3 to create")
+	run(0, "provision")
+	has(run(0, "plan", "--exit-code"), "site:one: no change")
+
+	// A change, a deletion, an object that left, and something changed by hand.
+	write(t, dir, map[string]string{
+		"config/cluster/manifests/shop/config.yaml": strings.Replace(existingConfig, `"1"`, `"2"`, 1),
+		"config/cluster/manifests/shop/new.yaml":    "apiVersion: v1\nkind: Secret\nmetadata: {name: key, namespace: shop}\nstringData: {key: correct-horse}\n",
+		"config/cluster/manifests/deletions.yaml":   "post_apply:\n- {kind: ConfigMap, namespace: shop, name: old}\n",
+	})
+	if err := os.Remove(filepath.Join(dir, "config/cluster/manifests/shop/old.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := kube.New(kube.Options{Kubeconfig: cluster.Kubeconfig, FieldManager: "somebody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"team": "x"}}}); err != nil {
+		t.Fatal(err)
+	}
+	text := run(0, "plan")
+	has(text, "+ Secret/shop/key", "~ ConfigMap/shop/settings", "-   1", "+   2", "- ConfigMap/shop/old", "1 to create, 1 to change, 1 to delete")
+	if strings.Contains(text, "correct-horse") {
+		t.Errorf("a secret is shown: %s", text)
+	}
+	var p plan.Plan
+	if err := json.Unmarshal([]byte(run(4, "plan", "-o", "json", "--exit-code")), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Schema != plan.Schema || p.Summary != (plan.Summary{Create: 1, Change: 1, Unchanged: 1, Delete: 1}) || p.Basis != plan.BasisLive || len(p.Pools) != 0 {
+		t.Errorf("%+v", p)
+	}
+	has(run(0, "plan", "-o", "markdown"), "1 of 1 cluster would change", "```diff", "+ Secret/shop/key")
+	run(0, "provision")
+	has(run(0, "plan", "--exit-code"), "no change")
+
+	// A namespace with contents is not planned away without a word.
+	write(t, dir, map[string]string{"config/cluster/manifests/deletions.yaml": "post_apply:\n- {kind: Namespace, name: shop}\n"})
+	has(run(3, "plan"), "BLOCK Namespace/shop", "2 objects", "other than the author")
+}
+
+// Plans that need no cluster: of a whole registry, as a comment on a pull request.
+func TestPlan_Offline(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var clusters strings.Builder
+	clusters.WriteString("clusters:\n")
+	for i := range 30 {
+		name := fmt.Sprintf("kube-%d", i)
+		one := strings.SplitN(strings.ReplaceAll(strings.ReplaceAll(existingRegistry, "site:one", "site:"+name), ": one", ": "+name), "\n", 2)[1]
+		if i == 7 {
+			one = strings.Replace(one, "  region: here\n", "  region: here\n  config_items: {extra: \"yes\"}\n", 1)
+		}
+		clusters.WriteString(one)
+	}
+	write(t, dir, map[string]string{
+		"clusters.yaml": clusters.String(),
+		"config/cluster/manifests/shop/config.yaml":      existingConfig,
+		"config/cluster/config-defaults.yaml":            "extra: \"\"\n",
+		"config/cluster/manifests/shop/extra.yaml":       "{{ if .Cluster.ConfigItems.extra }}" + existingOld + "{{ end }}",
+		"config/cluster/node-pools/worker/userdata.yaml": "#cloud-config\n",
+	})
+	args := []string{"plan", "--all", "--offline", "--registry-file", filepath.Join(dir, "clusters.yaml"), "--directory", filepath.Join(dir, "config")}
+	code, stdout, stderr := fairwayMain("", append(args, "-o", "markdown")...)
+	if code != 0 || strings.Count(stdout, "#### ") != 2 || !strings.Contains(stdout, "29 clusters: kube-0,") || !strings.Contains(stdout, "30 of 30 clusters would change") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = fairwayMain("", append(args, "-o", "json", "--exit-code")...)
+	var fleet plan.Fleet
+	if err := json.Unmarshal([]byte(stdout), &fleet); err != nil || code != 4 || len(fleet.Plans) != 30 || fleet.Summary.Create != 31 {
+		t.Errorf("exit %d, %v, %+v: %s", code, err, fleet.Summary, stderr)
+	}
+	code, stdout, _ = fairwayMain("", args...)
+	if code != 0 || !strings.Contains(stdout, "30 of 30 clusters would change") || !strings.Contains(stdout, "kube-29") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+}
+
+// Command lines that cannot work say what to do.
+func TestPlan_Errors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"clusters.yaml": existingRegistry, "config/cluster/manifests/shop/config.yaml": existingConfig, "config/cluster/node-pools/worker/userdata.yaml": "#cloud-config\n"})
+	subject := []string{"--registry-file", filepath.Join(dir, "clusters.yaml"), "--directory", filepath.Join(dir, "config")}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no cluster":           {[]string{"plan"}, 2, "--all"},
+		"a cluster and all":    {[]string{"plan", "one", "--all"}, 2, "exclude"},
+		"no way to it":         {append([]string{"plan", "one"}, subject...), 1, "--kubeconfig"},
+		"another name":         {append([]string{"plan", "onne", "--offline"}, subject...), 1, `did you mean "one"`},
+		"a kubeconfig for all": {append([]string{"plan", "--all", "--kubeconfig", "x"}, subject...), 2, "one cluster"},
+		"no such kubeconfig":   {append([]string{"plan", "one", "--kubeconfig", filepath.Join(dir, "none")}, subject...), 1, "there is no " + filepath.Join(dir, "none")},
+		"no configuration":     {[]string{"plan", "one", "--registry-file", "x"}, 2, "--config-source"},
+		"no such output":       {append([]string{"plan", "one", "-o", "html"}, subject...), 2, "markdown"},
+		"no such channel":      {append([]string{"plan", "--channel", "x", "--offline"}, subject...), 1, "--channel"},
+		"provision nowhere":    {append([]string{"provision", "one"}, subject...), 2, "--kubeconfig"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := fairwayMain("", c.args...)
+			if code != c.code || !strings.Contains(stderr, c.says) || stdout != "" {
+				t.Errorf("exit %d, want %d: %s%s", code, c.code, stdout, stderr)
+			}
+		})
+	}
+}
