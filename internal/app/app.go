@@ -251,7 +251,7 @@ func (a *App) Start(ctx context.Context) error {
 // behind is found soon after the next one runs. Those asked for already are not
 // asked for twice.
 func (a *App) sweepAll(ctx context.Context) error {
-	clusters, err := a.store.Clusters(ctx, fairway.ClusterFilter{})
+	clusters, err := a.store.Clusters(ctx, fairway.ClusterFilter{Terse: true})
 	if err != nil {
 		return err
 	}
