@@ -77,6 +77,16 @@ func (v *view) harbours(members []fairway.Pod) bool {
 	})
 }
 
+// relieved reports whether a leader on a quarantined node has got a member on a
+// node that stays since the quarantine began: its operator can move it now.
+func (v *view) relieved(m *member, pod *fairway.Pod) bool {
+	since, _ := quarantine(*m.node)
+	members := v.services[serviceOf(*pod)]
+	return pod.Role == roleLeader && len(members) > 1 && v.harbours(members) && slices.ContainsFunc(members, func(p fairway.Pod) bool {
+		return p.UID != pod.UID && p.Ready && p.CreatedAt.After(since) && !v.leaves(p.Node)
+	})
+}
+
 // leaves reports whether a node is outdated or drained.
 func (v *view) leaves(node string) bool {
 	if v.going == nil {

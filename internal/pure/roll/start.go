@@ -149,6 +149,7 @@ func (v *view) unheld(m *member) bool {
 		covering := v.covering[pod.UID]
 		switch {
 		case pod.Deleting:
+		case v.relieved(m, &pod): // its operator moves the leader now
 		case len(covering) > 1:
 			return false
 		case len(covering) == 1 && (covering[0].DisruptionsAllowed == 0 || covering[0].Generation != covering[0].ObservedGeneration):
