@@ -30,6 +30,9 @@ func (v *view) finish() {
 				clean = false
 			}
 			switch {
+			case m.kind == quarantined && m.old() && v.soonRelieved(m):
+				clean = false
+				v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("waits for a member of a data service that the leader on %s can hand over to", m.name())})
 			case m.kind == quarantined:
 				blocked = append(blocked, v.whyBlocked(m))
 			case m.kind == kept:

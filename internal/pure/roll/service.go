@@ -87,6 +87,24 @@ func (v *view) relieved(m *member, pod *fairway.Pod) bool {
 	})
 }
 
+// soonRelieved reports whether a leader on a quarantined node is about to be: a
+// member of its service that was made since is not ready yet, or not made yet.
+func (v *view) soonRelieved(m *member) bool {
+	since, _ := quarantine(*m.node)
+	patience := m.pool.blockedAfter()
+	return v.History.Retries[m.node.Name].Count < mostRetries && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
+		service := serviceOf(pod)
+		if pod.Role != roleLeader || service == "" {
+			return false
+		}
+		known := v.History.Services[service]
+		return len(v.services[service]) < known.Members && v.now.Sub(known.Since) < patience ||
+			slices.ContainsFunc(v.services[service], func(p fairway.Pod) bool {
+				return p.UID != pod.UID && !p.Ready && p.CreatedAt.After(since) && v.now.Sub(p.CreatedAt) < patience && !v.leaves(p.Node)
+			})
+	})
+}
+
 // leaves reports whether a node is outdated or drained.
 func (v *view) leaves(node string) bool {
 	if v.going == nil {
