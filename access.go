@@ -158,3 +158,28 @@ func listed(items []string) string {
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (Principal, error)
 }
+
+// LoginProvider lets people log in with a browser, by the authorization code
+// flow with PKCE. Implementations are safe for concurrent use.
+type LoginProvider interface {
+	// LoginIssuers returns the URLs of the issuers that can be logged in with.
+	LoginIssuers() []string
+	// AuthURL returns where the browser is sent to. CodeUnavailable when the
+	// issuer cannot be asked now.
+	AuthURL(ctx context.Context, l Login) (string, error)
+	// Exchange returns who logged in, for the code that the browser came back
+	// with. CodeUnauthorized when the issuer or its answer says no,
+	// CodeUnavailable when that cannot be told now.
+	Exchange(ctx context.Context, l Login, code string) (Principal, error)
+}
+
+// Login is one attempt of somebody to log in. All fields are needed.
+type Login struct {
+	// Issuer is the URL of the issuer.
+	Issuer string
+	// RedirectURL is where the issuer sends the browser back to.
+	RedirectURL string
+	// State, Nonce and Verifier are made for this attempt and hard to guess: the
+	// browser, the ID token and the exchange must each show theirs.
+	State, Nonce, Verifier string
+}

@@ -61,6 +61,9 @@ const (
 const (
 	KindCluster = "cluster"
 	KindAccount = "account"
+	// KindRegistry is a registry file in git as a whole; only warnings are
+	// recorded of it.
+	KindRegistry = "registry"
 )
 
 // Change is one entry of the registry's append-only record. Entries are chained

@@ -59,8 +59,12 @@ type Options struct {
 	ConfigSources []string
 	// RegistryFile is imported when its content changes; "" means none.
 	RegistryFile string
-	// RegistryDefaults are for entries of RegistryFile that leave them out;
-	// they win over those of fairway.yaml.
+	// RegistryGit is a git repository whose file RegistryGitPath on the branch
+	// RegistryGitBranch is the registry, instead of RegistryFile; "" means none,
+	// and for the latter two clusters.yaml and main.
+	RegistryGit, RegistryGitBranch, RegistryGitPath string
+	// RegistryDefaults are for entries of such a file that leave them out; they
+	// win over those of fairway.yaml.
 	RegistryDefaults registryfile.Defaults
 	// Soak overrides the soak of fairway.yaml; 0 does not.
 	Soak time.Duration
@@ -82,6 +86,7 @@ type App struct {
 	store     fairway.Store
 	queue     *work.Queue
 	source    fairway.ConfigSource
+	fromGit   *gitRegistry // nil when the registry is not in git
 	deliverer *deliver.Deliverer
 	updater   *update.Updater
 	listener  net.Listener
@@ -135,6 +140,9 @@ func (a *App) open(ctx context.Context) error {
 	a.store = store
 	a.onStop("store", func(context.Context) error { return store.Close() })
 	if a.source, err = a.openSource(ctx); err != nil {
+		return err
+	}
+	if err := a.openRegistry(ctx); err != nil {
 		return err
 	}
 	holder, err := store.Instance(ctx)
@@ -231,6 +239,9 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 		a.watchRegistry(ctx)
+	}
+	if a.fromGit != nil {
+		a.watchGitRegistry(ctx)
 	}
 	if err := a.queue.Start(context.WithoutCancel(ctx)); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (a *App) lock() error {
 // authenticator knows the callers of the API: one token made for this data
 // folder, kept over restarts, those given, and those of the issuers in the
 // access file.
-func (a *App) authenticator() (fairway.Authenticator, error) {
+func (a *App) authenticator() (*auth.Authenticator, error) {
 	own, err := a.ownToken()
 	if err != nil {
 		return nil, err

@@ -28,10 +28,16 @@ func (a *App) importRegistry(ctx context.Context) error {
 	if err != nil {
 		return fairway.Errorf(fairway.CodeInvalid, "read registry file: %w", err).WithHint("check --registry-file")
 	}
-	if imported, err := os.ReadFile(a.importedFile()); err == nil && string(imported) == digest(text) {
+	if a.imported(text) {
 		return nil // what was changed through the API since then stays
 	}
 	return a.importText(ctx, text)
+}
+
+// imported reports whether a text is what was imported last.
+func (a *App) imported(text []byte) bool {
+	last, err := os.ReadFile(a.importedFile())
+	return err == nil && string(last) == digest(text)
 }
 
 // importedFile holds the digest of the registry file that was imported last.
@@ -40,13 +46,28 @@ func (a *App) importedFile() string { return filepath.Join(a.DataDir, "registry.
 func digest(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
 
 func (a *App) importText(ctx context.Context, text []byte) error {
+	file, err := a.parseRegistry(ctx, a.RegistryFile, text)
+	if err != nil {
+		return err
+	}
+	return a.storeRegistry(ctx, file, text)
+}
+
+// parseRegistry reads a registry file, whose name is for people, and logs its
+// warnings.
+func (a *App) parseRegistry(ctx context.Context, name string, text []byte) (*registryfile.File, error) {
 	file, err := registryfile.Parse(text, a.registryDefaults(ctx))
 	if err != nil {
-		return fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", a.RegistryFile, err)
+		return nil, fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", name, err)
 	}
 	for _, w := range file.Warnings {
-		a.Log.Warn("registry file", "file", a.RegistryFile, "warning", w.String())
+		a.Log.Warn("registry file", "file", name, "warning", w.String())
 	}
+	return file, nil
+}
+
+// storeRegistry brings a registry file into the store and remembers its text.
+func (a *App) storeRegistry(ctx context.Context, file *registryfile.File, text []byte) error {
 	out, err := registry.Import(ctx, a.store, file.Clusters, file.Accounts)
 	if err != nil {
 		return err

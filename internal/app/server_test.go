@@ -175,7 +175,8 @@ spec:
 // other: the roll goes on, and names pod and budget.
 func TestServer_ImpossibleBudget(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, workers: 4, server: shortPieces})
+	f := newFleet(t, fleetOptions{clusters: []string{"dev-1"}, workers: 4, server: shortPieces,
+		items: map[string]string{"drain_force": "false"}}) // else the roll waits hours for the time when it may force
 	f.start()
 	f.awaitProvisioned()
 	f.apply("dev-1",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fairwayhq/fairway"
@@ -16,6 +17,9 @@ import (
 type Access struct {
 	Issuers  []Issuer  `json:"issuers"`
 	Bindings []Binding `json:"bindings"`
+	// PublicURL is where browsers find the server, as https://HOST, when that is
+	// not what the server itself is asked for, behind a proxy; "" means it is.
+	PublicURL string `json:"public_url,omitempty"`
 }
 
 // Issuer is an OpenID Connect issuer.
@@ -34,6 +38,14 @@ type Issuer struct {
 	Algorithms []string `json:"algorithms,omitempty"`
 	// DisplayClaim names callers for people; "" means email, else sub.
 	DisplayClaim string `json:"display_claim,omitempty"`
+	// ClientID is the server's own name at the issuer. With one, people can log
+	// in with the issuer in a browser; "" means that they cannot.
+	ClientID string `json:"client_id,omitempty"`
+	// ClientSecretFile holds the secret that goes with it; "" means that the
+	// server is a public client. It is read at every login.
+	ClientSecretFile string `json:"client_secret_file,omitempty"`
+	// Scopes are asked for at login; empty means openid, email and profile.
+	Scopes []string `json:"scopes,omitempty"`
 }
 
 // Binding gives a role to callers with certain claims.
@@ -77,6 +89,9 @@ func ParseAccess(text []byte) (Access, error) {
 func (a Access) problems() []string {
 	var out []string
 	bad := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if u, err := url.Parse(a.PublicURL); a.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && !isLoopback(u) || u.Scheme+"://"+u.Host != a.PublicURL) {
+		bad("public_url: %q is not of the form https://HOST, with nothing after it", a.PublicURL)
+	}
 	var known []string
 	for i, is := range a.Issuers {
 		where := fmt.Sprintf("issuers[%d]", i)
@@ -89,6 +104,12 @@ func (a Access) problems() []string {
 		known = append(known, is.URL)
 		if len(is.Audiences) == 0 || slices.Contains(is.Audiences, "") {
 			bad("%s: audiences is needed: without it, tokens that were made for others would be believed", where)
+		}
+		if is.ClientID == "" && (is.ClientSecretFile != "" || len(is.Scopes) > 0) {
+			bad("%s: client_id is needed with client_secret_file and scopes", where)
+		}
+		if len(is.Scopes) > 0 && !slices.Contains(is.Scopes, oidc.ScopeOpenID) {
+			bad("%s: scopes need openid: without it, the issuer does not say who logged in", where)
 		}
 		for _, alg := range is.Algorithms {
 			if !slices.Contains(algorithms, alg) {

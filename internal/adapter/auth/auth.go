@@ -70,7 +70,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) (fairwa
 	if is == nil {
 		return fairway.Principal{}, refused("the bearer token is of an issuer that is not believed here")
 	}
-	subject, claims, err := is.verify(ctx, bearer)
+	subject, claims, err := is.verify(ctx, bearer, is.Audiences)
 	if err != nil {
 		return fairway.Principal{}, err
 	}

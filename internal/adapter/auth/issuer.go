@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -35,11 +36,13 @@ const (
 // issuer verifies the tokens of one issuer.
 type issuer struct {
 	Issuer
-	now    fairway.Clock
-	client *http.Client
+	now fairway.Clock
+	// client fetches documents, and sparingly; direct sends everything else.
+	client, direct *http.Client
 
-	mu       sync.Mutex // guards verifier
+	mu       sync.Mutex // guards verifier and login
 	verifier *oidc.IDTokenVerifier
+	login    *oauth2.Config
 }
 
 func newIssuer(is Issuer, now fairway.Clock) (*issuer, error) {
@@ -55,12 +58,21 @@ func newIssuer(is Issuer, now fairway.Clock) (*issuer, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
+	if is.ClientSecretFile != "" {
+		if _, err := is.secret(); err != nil {
+			return nil, err
+		}
+	}
 	return &issuer{Issuer: is, now: now,
-		client: &http.Client{Timeout: fetchTimeout, Transport: &sparing{next: transport, now: now, kept: map[string]kept{}}}}, nil
+		client: &http.Client{Timeout: fetchTimeout, Transport: &sparing{next: transport, now: now, kept: map[string]kept{}}},
+		// What is sent there holds secrets: not to where a redirect points.
+		direct: &http.Client{Timeout: fetchTimeout, Transport: transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 
-// verify returns subject and claims of a token that is what it says.
-func (is *issuer) verify(ctx context.Context, token string) (string, map[string]any, error) {
+// verify returns subject and claims of a token that is what it says, and made
+// for one of the audiences.
+func (is *issuer) verify(ctx context.Context, token string, audiences []string) (string, map[string]any, error) {
 	verifier, err := is.ready(ctx)
 	if err != nil {
 		return "", nil, err
@@ -72,8 +84,8 @@ func (is *issuer) verify(ctx context.Context, token string) (string, map[string]
 		}
 		return "", nil, refused("the bearer token of %s is not valid: %w", is.URL, err)
 	}
-	if !slices.ContainsFunc(id.Audience, func(a string) bool { return slices.Contains(is.Audiences, a) }) {
-		return "", nil, refused("the bearer token is for audience %q, not for %q", id.Audience, is.Audiences)
+	if !slices.ContainsFunc(id.Audience, func(a string) bool { return slices.Contains(audiences, a) }) {
+		return "", nil, refused("the bearer token is for audience %q, not for %q", id.Audience, audiences)
 	}
 	var claims map[string]any
 	if err := id.Claims(&claims); err != nil {

@@ -128,7 +128,7 @@ func (p *pool) schedulable() int {
 func (p *pool) floor() int {
 	n := p.base - p.arriving()
 	for _, m := range p.outdated() {
-		if m.node != nil && m.node.Unschedulable && m.kind != draining && owned(*m.node)[fairway.MarkCordon] == "" {
+		if m.node != nil && m.node.Unschedulable && m.kind != draining && !m.starts && owned(*m.node)[fairway.MarkCordon] == "" {
 			n--
 		}
 	}

@@ -164,7 +164,8 @@ func (v *view) judge(m *member) {
 		}
 		return
 	}
-	if seen.Since.IsZero() {
+	untried := m.missing == missingProbe && (m.drained() || m.node.Annotations[fairway.AnnotationQuarantine] != "")
+	if seen.Since.IsZero() || untried { // nobody probes a node that is drained or left alone
 		seen.Since = v.now
 	}
 	seen.Last = v.now

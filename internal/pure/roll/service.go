@@ -88,16 +88,22 @@ func (v *view) relieved(m *member, pod *fairway.Pod) bool {
 }
 
 // soonRelieved reports whether a leader on a quarantined node is about to be: a
-// member of its service that was made since is not ready yet, or not made yet.
+// member of its service that was made since is not ready yet, or not made yet, or
+// has just taken over.
 func (v *view) soonRelieved(m *member) bool {
 	since, _ := quarantine(*m.node)
 	patience := m.pool.blockedAfter()
 	return v.History.Retries[m.node.Name].Count < mostRetries && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
 		service := serviceOf(pod)
-		if pod.Role != roleLeader || service == "" {
+		known, seen := v.History.Services[service]
+		switch {
+		case service == "" || !seen:
+			return false
+		case known.Roles && v.now.Sub(known.Led) < settle && v.now.Sub(since) < cautionPatience*patience:
+			return true // its leader has just moved
+		case pod.Role != roleLeader:
 			return false
 		}
-		known := v.History.Services[service]
 		return len(v.services[service]) < known.Members && v.now.Sub(known.Since) < patience ||
 			slices.ContainsFunc(v.services[service], func(p fairway.Pod) bool {
 				return p.UID != pod.UID && !p.Ready && p.CreatedAt.After(since) && v.now.Sub(p.CreatedAt) < patience && !v.leaves(p.Node)

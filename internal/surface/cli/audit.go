@@ -30,7 +30,7 @@ func (e *env) auditList() *cobra.Command {
 	})
 	format := output(c, formatsList)
 	f := c.Flags()
-	f.StringVar(&filter.Kind, "kind", "", "only changes of this kind of object: cluster or account")
+	f.StringVar(&filter.Kind, "kind", "", "only changes of this kind of object: cluster, account or registry (a file in git)")
 	f.StringVar(&filter.ID, "id", "", "only changes of the object with this id")
 	f.StringVar(&filter.Who, "who", "", "only what this caller did, by full name such as token:NAME")
 	f.StringVar(&filter.Event, "event", "", "only created, updated, deleted, denied, warned, ...")
@@ -38,7 +38,7 @@ func (e *env) auditList() *cobra.Command {
 	f.StringVar(&until, "until", "", "only until this time: RFC 3339, or an age")
 	f.Int64Var(&filter.Before, "before", 0, "only entries with a smaller number")
 	f.IntVar(&filter.Limit, "limit", 100, "at most so many")
-	c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{fairway.KindCluster, fairway.KindAccount}, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{fairway.KindCluster, fairway.KindAccount, fairway.KindRegistry}, cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(auditEvents(), cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("id", func(c *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
 		return e.completeField(func(c fairway.Cluster) string { return c.ID })(c, nil, start)

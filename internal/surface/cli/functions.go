@@ -64,8 +64,11 @@ type ServerOptions struct {
 	ConfigSources []string
 	// RegistryFile is imported when its content changes; "" means none.
 	RegistryFile string
-	// Defaults are for entries of RegistryFile that leave them out; they win
-	// over those of fairway.yaml.
+	// RegistryGit is a repository whose file RegistryGitPath on the branch
+	// RegistryGitBranch is the registry; "" means none.
+	RegistryGit, RegistryGitBranch, RegistryGitPath string
+	// Defaults are for entries of the registry file that leave them out; they
+	// win over those of fairway.yaml.
 	Defaults registryfile.Defaults
 	// Soak is how long a wave must stay healthy; 0 means that of fairway.yaml,
 	// or else 30 minutes.

@@ -22,6 +22,7 @@ func (e *env) server() *cobra.Command {
 It writes DATA/server.json, by which the other commands find it, and runs until it is interrupted.`,
 		Example: `  fairway server --config-source main:git:https://git.example.org/cluster-config.git --registry-file clusters.yaml
   fairway server --directory ./config --registry-file clusters.yaml --soak 5m
+  fairway server --config-source main:git:/srv/config.git --registry-git https://git.example.org/fleet.git --registry-git-path clusters.yaml
   fairway server --data /var/lib/fairway --config-source main:git:/srv/config.git --static-token ci=viewer:$TOKEN`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,6 +54,9 @@ It writes DATA/server.json, by which the other commands find it, and runs until 
 	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:git:URL or NAME:dir:PATH; repeatable, later ones override defaults of earlier ones")
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
 	f.StringVar(&o.RegistryFile, "registry-file", "", "clusters.yaml, imported whenever its content changes; it never deletes a cluster")
+	f.StringVar(&o.RegistryGit, "registry-git", "", "git repository whose clusters.yaml is the registry, instead of --registry-file: imported whenever a commit changes it; the API then refuses to change what the file decides")
+	f.StringVar(&o.RegistryGitBranch, "registry-git-branch", "", "branch of --registry-git (default main)")
+	f.StringVar(&o.RegistryGitPath, "registry-git-path", "", "path of the file in --registry-git (default clusters.yaml)")
 	defaultsFlags(c, &o.Defaults)
 	f.DurationVar(&o.Soak, "soak", 0, "how long a wave must stay healthy before the next (default: fairway.yaml, or 30m)")
 	f.DurationVar(&o.PollInterval, "poll-interval", 0, "time between two looks at git (default 30s)")
@@ -99,6 +103,12 @@ func checkServer(o *ServerOptions, directory string) error {
 			return usagef("give every source a name of its own", "duplicate config source name: %s", parts[0])
 		}
 		names[parts[0]] = true
+	}
+	switch {
+	case o.RegistryGit != "" && o.RegistryFile != "":
+		return usagef("keep the one that is the registry", "--registry-git and --registry-file exclude each other")
+	case o.RegistryGit == "" && (o.RegistryGitBranch != "" || o.RegistryGitPath != ""):
+		return usagef("add --registry-git URL", "--registry-git-branch and --registry-git-path need --registry-git")
 	}
 	for _, t := range o.StaticTokens {
 		if err := checkToken(t); err != nil {

@@ -51,8 +51,11 @@ func (a *api) authenticated(next http.Handler) http.Handler {
 	})
 }
 
-// caller finds out whose token a request shows.
+// caller finds out whose token a request shows, or, without any, whose session.
 func (a *api) caller(r *http.Request) (fairway.Principal, error) {
+	if _, sent := r.Header["Authorization"]; !sent && cookie(r, cookieSession) != "" {
+		return a.bySession(r)
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || a.Authenticator == nil {
 		return fairway.Principal{}, fairway.Errorf(fairway.CodeUnauthorized, "no valid bearer token").

@@ -24,12 +24,23 @@ type Options struct {
 	// Authenticator finds out who calls; without one, every call but the health
 	// checks is refused.
 	Authenticator fairway.Authenticator
+	// Login lets people log in with a browser; nil lets nobody.
+	Login fairway.LoginProvider
+	// PublicURL is where browsers find the server, scheme and host only; "" means
+	// where a request says that it is sent to.
+	PublicURL string
 	// Rate is how many requests a second one principal may send; 0 means 2000,
 	// less than 0 no limit.
 	Rate float64
 	// RefuseClearSecrets refuses config items that seem to hold a secret in
 	// clear; otherwise they are stored, and a warning is recorded.
 	RefuseClearSecrets bool
+	// ReadOnly says where the registry is changed instead, for people; "" means
+	// that it is changed here.
+	ReadOnly string
+	// Decides reports whether what ReadOnly names decides a cluster or account
+	// (by KindCluster or KindAccount, and id); nil means that it decides all.
+	Decides func(kind, id string) bool
 	// Now is the clock; nil means time.Now.
 	Now fairway.Clock
 	// Steerer carries out what people say of updates; nil refuses them.
@@ -44,8 +55,9 @@ type Options struct {
 // api is the state of the handlers.
 type api struct {
 	Options
-	feed  *feed
-	rates *rates
+	feed     *feed
+	rates    *rates
+	sessions *sessions
 }
 
 // New returns the handler of both APIs. It is safe for concurrent use.
@@ -63,6 +75,7 @@ func New(o Options) http.Handler {
 		o.Rate = ratePerSecond
 	}
 	a := &api{Options: o, feed: &feed{store: o.Store}, rates: &rates{perSecond: o.Rate, now: o.Now, buckets: map[string]bucket{}}}
+	a.sessions = a.newSessions()
 	inside := http.NewServeMux()
 	a.registry(inside)
 	a.fleet(inside)
@@ -71,6 +84,7 @@ func New(o Options) http.Handler {
 	outside := http.NewServeMux()
 	outside.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	outside.HandleFunc("GET /readyz", a.readyz)
+	a.logins(outside)
 	outside.Handle("/", a.authenticated(a.idempotent(a.routed(inside))))
 	return a.guarded(outside)
 }
@@ -176,7 +190,7 @@ func (a *api) guarded(next http.Handler) http.Handler {
 // isFleet reports whether a request is for the fleet API, whose errors are
 // problem+json.
 func isFleet(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/openapi") || strings.HasSuffix(r.URL.Path, "z")
+	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/auth/") || strings.HasPrefix(r.URL.Path, "/openapi") || strings.HasSuffix(r.URL.Path, "z")
 }
 
 // fail answers with an error in the form of the API that was called.

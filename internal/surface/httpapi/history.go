@@ -117,6 +117,9 @@ func (a *api) restoreCluster(ctx context.Context, in *restoration) (*one[restore
 		before := c.Clone()
 		was.Clone().RestoreTo(c)
 		out.Before, out.After = fairway.Diff(before, c)
+		if err := a.changeable(ctx, before, c); err != nil {
+			return err
+		}
 		return refuse(c.Validate())
 	}
 	if in.Body.DryRun {

@@ -97,6 +97,9 @@ func (a *api) changeAccount(w http.ResponseWriter, r *http.Request) error {
 	if err := a.allow(r.Context(), fairway.DeedAccount, fairway.KindAccount, id, placeOf(seen)); err != nil {
 		return err
 	}
+	if err := a.changeableAccount(id); err != nil {
+		return err
+	}
 	stored, err := a.Store.ChangeAccount(r.Context(), id, func(one *fairway.InfrastructureAccount, exists bool) error {
 		if !exists {
 			return hidden("infrastructure account", id)

@@ -53,6 +53,9 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	if err := a.allowCluster(r.Context(), fairway.DeedWrite, c); err != nil {
 		return err
 	}
+	if err := a.creatable(c.ID); err != nil {
+		return err
+	}
 	if err := a.accountKnown(r, c); err != nil {
 		return err
 	}
@@ -143,6 +146,9 @@ func (a *api) edit(r *http.Request, deed fairway.Deed, change func(c *fairway.Cl
 			if err := may(); err != nil {
 				return err
 			}
+		}
+		if err := a.changeable(ctx, before, c); err != nil {
+			return err
 		}
 		if err := fairway.Transition(before, c); err != nil {
 			return err
@@ -280,6 +286,9 @@ func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := a.allowCluster(r.Context(), fairway.DeedDelete, c); err != nil {
+		return err
+	}
+	if err := a.deletable(c.ID); err != nil {
 		return err
 	}
 	if err := matches(r, "cluster", c.ID, c.ETag); err != nil {
