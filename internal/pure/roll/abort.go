@@ -27,6 +27,10 @@ func (v *view) abort() {
 	for _, p := range v.pools {
 		clean = v.abortPool(p) && clean
 	}
+	if clean && (v.now.Sub(v.History.Began) < lateView/2 || slices.ContainsFunc(v.pools, v.asking)) {
+		v.wait(Wait{Reason: "looks once more, since the view may be from before the newest marks and sizes"})
+		clean = false
+	}
 	v.Done = clean
 }
 
@@ -73,6 +77,8 @@ func (v *view) giveBack(p *pool) bool {
 		v.asks(p, p.base, p.base)
 		v.act(p, Action{Kind: ActionSetDesired, Desired: p.base, Base: p.base, Why: fmt.Sprintf("brings %s back to its size of %d", p.Pool, p.base)})
 		return true
+	case v.recordsGrowth(p):
+		return true
 	case p.Desired == p.base:
 		return false
 	case v.brake != "":
@@ -91,6 +97,10 @@ func (v *view) giveBack(p *pool) bool {
 		if p.Desired-begun <= p.base {
 			break
 		}
+		needed := m.schedulable() && p.schedulable()-1 < p.floor()
+		if needed && p.count(booting) == 0 && p.launching() == 0 && !resumes {
+			continue // it stands in for an old one that is gone
+		}
 		busy = true
 		switch {
 		case m.node != nil && m.kind != draining && p.attached()-begun <= p.base:
@@ -98,7 +108,9 @@ func (v *view) giveBack(p *pool) bool {
 		case m.node == nil, m.kind == draining && m.node.Unschedulable:
 			m.ends = true
 			v.end(m, "is not needed any more, because the roll is aborted")
-		case resumes:
+		case resumes || needed || p.OneAtATime && slices.ContainsFunc(p.members, func(o *member) bool {
+			return o != m && (o.starts || o.kind == draining || o.kind == leaving || v.justBegun(o))
+		}):
 			v.wait(Wait{Pool: p.Pool, Node: m.nodeName(), Reason: fmt.Sprintf("%s goes once the others take pods again", m.name())})
 		default:
 			v.begin(candidate{member: m}, "it has no pods, and the aborted roll leaves the pool as large as before")

@@ -82,6 +82,10 @@ func (v *view) ends(p *pool) bool {
 	if p.Remove {
 		return v.endsRemoved(p)
 	}
+	if v.asking(p) {
+		v.wait(Wait{Pool: p.Pool, Actor: "the cloud", Reason: fmt.Sprintf("waits for the cloud to show the newest size of %s", p.Pool)})
+		return false
+	}
 	if !p.tagged && p.count(quarantined) == 0 {
 		return true // no roll, or one that was cleaned up after
 	}

@@ -59,20 +59,33 @@ func (p *pool) arriving() int {
 	return min(p.added, p.count(booting, broken)+p.launching())
 }
 
-// recordGrowth writes the new size down before anything else changes the size.
+// recordGrowth writes the new sizes down before anything else changes them.
 func (v *view) recordGrowth() {
 	for _, p := range v.pools {
-		why := fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)
-		switch {
-		case p.scaledUp > 0:
-		case p.unrecorded && !v.late(p):
-			why = fmt.Sprintf("writes down again that %s has a size of %d when the roll is over", p.Pool, p.base)
-		default:
-			continue
-		}
-		p.resized = true
-		v.History.ScaledUp[p.Pool] = p.added
-		v.asks(p, p.Desired, p.base)
-		v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: p.base, Why: why})
+		v.recordsGrowth(p)
 	}
+}
+
+// recordsGrowth writes the new size of a pool down, and reports whether it had to.
+func (v *view) recordsGrowth(p *pool) bool {
+	why := fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)
+	switch {
+	case p.scaledUp > 0:
+	case p.unrecorded && !v.late(p):
+		why = fmt.Sprintf("writes down again that %s has a size of %d when the roll is over", p.Pool, p.base)
+	default:
+		return false
+	}
+	p.resized = true
+	v.History.ScaledUp[p.Pool] = p.added
+	v.asks(p, p.Desired, p.base)
+	v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: p.base, Why: why})
+	return true
+}
+
+// asking reports whether the tag was asked for so lately that the view need not
+// show it: a pool without it has not ended then.
+func (v *view) asking(p *pool) bool {
+	asked, ok := v.History.Asked[p.Pool]
+	return ok && asked.Base > 0 && !p.tagged && v.now.Sub(asked.At) < lateView
 }

@@ -154,6 +154,10 @@ func (v *view) protect(p *pool) {
 // guard protects a member from scale-in and reports whether it is protected
 // already. The mark on the node also says whose the protection is.
 func (v *view) guard(m *member, why string) bool {
+	if m.minded {
+		return m.Protected
+	}
+	m.minded = true
 	marked := m.node == nil || m.node.Annotations[fairway.AnnotationScaleDown] != ""
 	if !marked && !m.cleaned {
 		v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: fairway.NodeMarks{ScaleDownDisabled: new(true)}, Why: fmt.Sprintf(why, m.name())})

@@ -37,6 +37,8 @@ type member struct {
 	forced bool
 	// probed says that its probe is deleted in this decision.
 	probed bool
+	// minded says that this decision has seen to its protection.
+	minded bool
 	// ends says that an abort ends it.
 	ends bool
 	// cleaned says that its marks are taken away in this decision.

@@ -155,6 +155,12 @@ func (v *view) judge(m *member) {
 		known, seen.Since = true, v.now // it came between two looks: at the last one it lacked everything
 	}
 	if m.missing == "" {
+		if m.completeSince.After(v.now) { // the clock is behind: it counts from when this manager has seen it
+			if seen.Last.IsZero() {
+				seen.Last = v.now
+			}
+			known, m.completeSince = true, seen.Last
+		}
 		if known {
 			if !seen.Since.IsZero() {
 				seen.Since, seen.Last = time.Time{}, v.now // complete since some moment before this look

@@ -40,6 +40,7 @@ var Rules = []string{Floor, Limits, Zones, Budgets, Pods, Leaders, Services, Bal
 type checker struct {
 	// decided is when a manager last decided: one that is cut off protects nothing.
 	decided time.Duration
+	failed  time.Duration // when a call of a manager failed last
 	world   *world
 	kills   int           // and take-overs, so far
 	paused  time.Duration // when an action may last have been decided on before the pause
@@ -123,7 +124,7 @@ func (c *checker) scalesIn(n *node) {
 	for _, i := range n.inst.of.members {
 		rolling = rolling || i.node != nil && i.node.old() && (i.of.spec.Settings.Strategy != roll.OnDelete || i.node.Annotations[fairway.AnnotationRotate] != "") && i.node.owned != 0 && !i.node.owns(fairway.MarkQuarantine) && !i.node.leaving()
 	}
-	if w.result.Outcome == "" && !w.aborted() && rolling && !n.original && !n.old() && c.decided-n.inst.launched() > c.settles() && w.now-n.inst.launched() > c.settles()+unneededFor {
+	if w.result.Outcome == "" && !w.aborted() && rolling && !n.original && !n.old() && c.decided-n.inst.launched() > c.settles() && c.failed < n.inst.launched() && w.now-n.inst.launched() > c.settles()+unneededFor {
 		w.breaks(Truce, "the autoscaler removes %s, which the roll has just made", n.Name)
 	}
 }

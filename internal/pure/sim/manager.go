@@ -184,6 +184,7 @@ func (m *manager) do(budgets []fairway.Budget, a roll.Action) {
 	m.api.Requests++
 	if fails {
 		m.api.Errors++
+		w.checker.failed = w.now
 	}
 	if !works || w.over {
 		return
