@@ -12,6 +12,9 @@ type Bundle struct {
 	// Settings are the cluster's config items after defaults; the update reads
 	// its own settings from them.
 	Settings map[string]string
+	// Acceptances are the preflight findings that the configuration accepts,
+	// malformed entries among them.
+	Acceptances []Acceptance
 }
 
 // Component is one folder of manifests, rendered and normalised.

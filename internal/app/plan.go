@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,13 +38,15 @@ type planner struct {
 
 	mu     sync.Mutex // rendering is one at a time: look-ups and memory are shared
 	stderr io.Writer  // guarded by mu
+	// accepted are the acceptances of all bundles by their place; guarded by mu.
+	accepted map[string]fairway.Acceptance
 }
 
 // planClusters is `fairway plan`.
 func planClusters(ctx context.Context, o cli.PlanOptions, stderr io.Writer) (*plan.Fleet, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, renderTime, fmt.Errorf("it took longer than %s", renderTime))
 	defer cancel()
-	p := &planner{PlanOptions: o, base: &subject{}, now: time.Now(), stderr: stderr}
+	p := &planner{PlanOptions: o, base: &subject{}, now: time.Now(), stderr: stderr, accepted: map[string]fairway.Acceptance{}}
 	defer p.base.close()
 	err := p.base.lookups(o.Lookups, stderr)
 	if err != nil {
@@ -98,8 +102,11 @@ func (p *planner) several(ctx context.Context) (*plan.Fleet, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return plan.Together(slices.DeleteFunc(plans, func(one *plan.Plan) bool { return one == nil }),
-		slices.DeleteFunc(failed, func(f plan.Fault) bool { return f.Cluster == "" })), nil
+	fleet := plan.Together(slices.DeleteFunc(plans, func(one *plan.Plan) bool { return one == nil }),
+		slices.DeleteFunc(failed, func(f plan.Fault) bool { return f.Cluster == "" }))
+	entries := slices.SortedFunc(maps.Values(p.accepted), func(a, b fairway.Acceptance) int { return strings.Compare(a.Where, b.Where) })
+	fleet.Unused = append(fleet.Unused, plan.Strangers(entries, p.clusters)...)
+	return fleet, nil
 }
 
 // say writes a line of progress.
@@ -116,6 +123,7 @@ func (p *planner) one(ctx context.Context, c *fairway.Cluster) (*plan.Plan, erro
 	if err != nil {
 		return nil, err
 	}
+	p.accepts(bundle)
 	in := plan.Input{Cluster: c, Bundle: bundle, Target: p.Target, Now: p.now}
 	if p.Offline {
 		err = p.offline(ctx, &in)
@@ -126,6 +134,15 @@ func (p *planner) one(ctx context.Context, c *fairway.Cluster) (*plan.Plan, erro
 		return nil, fmt.Errorf("plan %s: %w", c.ID, err)
 	}
 	return plan.Build(in), nil
+}
+
+// accepts remembers the acceptances of a bundle.
+func (p *planner) accepts(b *fairway.Bundle) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range b.Acceptances {
+		p.accepted[a.Where] = a
+	}
 }
 
 // render makes the bundle of a cluster at a revision; "" is that of its channel.

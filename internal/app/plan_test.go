@@ -143,6 +143,43 @@ func TestPlan_Offline(t *testing.T) {
 	}
 }
 
+// A finding blocks until plan-accept.yaml of the configuration accepts it, and
+// again when that ends.
+func TestPlan_Accepted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"clusters.yaml": existingRegistry,
+		"config/cluster/manifests/shop/budget.yaml":      "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: web, namespace: shop}\n",
+		"config/cluster/node-pools/worker/userdata.yaml": "#cloud-config\n",
+	})
+	entry := "accept:\n- {check: removed-api, object: PodDisruptionBudget/shop/web, reason: goes with the next release, until: %s}\n- {check: budget, object: x, clusters: [gone], reason: x, until: 2099-01-01}\n"
+	for _, step := range []struct {
+		until, says string
+		code        int
+	}{
+		{"", "BLOCKED by 1 finding", 3},
+		{"2099-12-31", "accepted until 2099-12-31: goes with the next release (main/plan-accept.yaml:2)", 0},
+		{"2020-12-31", "no longer accepted: main/plan-accept.yaml:2 ended on 2020-12-31", 3},
+		{"someday", `until: "someday" is no date`, 3},
+	} {
+		if step.until != "" {
+			write(t, dir, map[string]string{"config/plan-accept.yaml": fmt.Sprintf(entry, step.until)})
+		}
+		args := []string{"--offline", "--kubernetes-version", "1.33", "--registry-file", filepath.Join(dir, "clusters.yaml"), "--directory", filepath.Join(dir, "config")}
+		code, stdout, stderr := fairwayMain("", append([]string{"plan", "one"}, args...)...)
+		if code != step.code || !strings.Contains(stdout, step.says) {
+			t.Errorf("until %q: exit %d, want %d and %q: %s%s", step.until, code, step.code, step.says, stdout, stderr)
+		}
+		if step.until == "" {
+			continue
+		}
+		if code, stdout, stderr = fairwayMain("", append([]string{"plan", "--all"}, args...)...); code != step.code || !strings.Contains(stdout, "main/plan-accept.yaml:3: no cluster is called gone") {
+			t.Errorf("all, until %q: exit %d, want %d: %s%s", step.until, code, step.code, stdout, stderr)
+		}
+	}
+}
+
 // Command lines that cannot work say what to do.
 func TestPlan_Errors(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,8 @@ func Build(in Input) *Plan {
 	p.Departed = append(p.Departed, departed(in.Observed.Left, p.Deletions)...)
 	p.Pools = append(p.Pools, impacts(in.Pools)...)
 	p.sum()
-	p.Findings = append(p.Findings, preflight(in, p, hide)...)
+	findings, unused := preflight(in, p, hide)
+	p.Findings, p.Unused = append(p.Findings, findings...), unused
 	p.Blocked = slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity == Block })
 	p.Changes = p.Summary.Create+p.Summary.Change+p.Summary.Drift+p.Summary.Delete+p.Summary.Nodes > 0
 	p.Verdict = p.verdict()

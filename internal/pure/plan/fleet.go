@@ -24,7 +24,9 @@ type Fleet struct {
 	Changed  int     `json:"changed"`
 	Blocked  int     `json:"blocked"`
 	Failed   []Fault `json:"failed"`
-	Plans    []*Plan `json:"items"`
+	// Unused are the acceptances that match nothing in any cluster they concern.
+	Unused []string `json:"unused_acceptances"`
+	Plans  []*Plan  `json:"items"`
 }
 
 // Fault says why a cluster has no plan.
@@ -44,6 +46,7 @@ func Together(plans []*Plan, failed []Fault) *Fleet {
 	if f.Failed == nil {
 		f.Failed = []Fault{}
 	}
+	f.Unused = unusedEverywhere(plans)
 	rolled := 0
 	for _, p := range plans {
 		s, t := &f.Summary, p.Summary
@@ -76,6 +79,28 @@ func Together(plans []*Plan, failed []Fault) *Fleet {
 		f.Verdict += fmt.Sprintf("; no plan for %d", len(failed))
 	}
 	return f
+}
+
+// unusedEverywhere are the acceptances that no plan has a use for.
+func unusedEverywhere(plans []*Plan) []string {
+	used, unused := map[string]bool{}, []string{}
+	for _, p := range plans {
+		for _, finding := range p.Findings {
+			used[finding.Lapsed] = true
+			if finding.Accepted != nil {
+				used[finding.Accepted.Entry] = true
+			}
+		}
+	}
+	for _, p := range plans {
+		for _, u := range p.Unused {
+			entry, _, _ := strings.Cut(u, ": ")
+			if !used[entry] && !slices.Contains(unused, u) {
+				unused = append(unused, u)
+			}
+		}
+	}
+	return unused
 }
 
 // cohort is clusters with the same change.

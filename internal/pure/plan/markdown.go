@@ -46,6 +46,9 @@ func (f *Fleet) Markdown(w io.Writer) error {
 	if left > 0 {
 		fmt.Fprintf(&out, "\n%s more are left out here; `fairway plan --all` shows them.\n", plural(left, "cluster"))
 	}
+	for _, u := range f.Unused {
+		fmt.Fprintf(&out, "- accepted, and not found anywhere: %s\n", code(u))
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
@@ -81,7 +84,7 @@ func (c cohort) markdown() string {
 	out.WriteString(c.heading())
 	p := c.plans[0]
 	for _, f := range p.Findings {
-		fmt.Fprintf(&out, "\n- %s **%s** %s: %s. *%s*", pick(f.Severity == Block, ":no_entry:", ":warning:"), f.Check, code(f.Object), escape(clean(f.Reason)), escape(clean(f.Remedy)))
+		fmt.Fprintf(&out, "\n- %s", f.markdown())
 	}
 	if len(p.Findings) > 0 {
 		out.WriteString("\n")
@@ -100,6 +103,18 @@ func (c cohort) markdown() string {
 	}
 	out.WriteString(c.nodes())
 	return out.String() + "\n"
+}
+
+// markdown is a finding in one line.
+func (f Finding) markdown() string {
+	icon, then := ":warning:", fmt.Sprintf("*%s*", escape(clean(f.Remedy)))
+	switch {
+	case f.Severity == Block:
+		icon = ":no_entry:"
+	case f.Accepted != nil:
+		icon, then = ":ballot_box_with_check:", fmt.Sprintf("Accepted until %s: *%s* (%s)", escape(f.Accepted.Until), escape(clean(f.Accepted.Reason)), code(f.Accepted.Entry))
+	}
+	return fmt.Sprintf("%s **%s** %s: %s. %s", icon, f.Check, code(f.Object), escape(clean(f.Reason)), then)
 }
 
 // diff is the changes of the objects as a forge colours them: the sign of a line

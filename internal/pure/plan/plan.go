@@ -49,6 +49,9 @@ type Plan struct {
 	Departed []fairway.ObjectRef `json:"departed"`
 	Pools    []PoolImpact        `json:"pools"`
 	Findings []Finding           `json:"findings"`
+	// Unused are the acceptances that concern the cluster and match no finding;
+	// only a plan against the live cluster tells them.
+	Unused []string `json:"unused_acceptances"`
 }
 
 // Summary counts what a plan holds.

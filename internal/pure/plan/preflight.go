@@ -16,7 +16,12 @@ const (
 	Block Severity = "block"
 	// Warn: a person should look.
 	Warn Severity = "warn"
+	// SeverityAccepted: somebody accepts it for a while, see Finding.Accepted.
+	SeverityAccepted Severity = "accepted"
 )
+
+// rank is the place of a severity among findings.
+func (s Severity) rank() int { return slices.Index([]Severity{Block, Warn, SeverityAccepted}, s) }
 
 // Check names what a finding is about.
 type Check string
@@ -33,6 +38,10 @@ const (
 	CheckKind          Check = "unknown-kind"
 	CheckImmutable     Check = "immutable-field"
 	CheckUnread        Check = "unread"
+	CheckMemory        Check = "memory-limit"
+	CheckBackup        Check = "backup"
+	CheckRefused       Check = "refused"
+	CheckAcceptance    Check = "acceptance"
 )
 
 // Finding is something that would go wrong.
@@ -45,6 +54,11 @@ type Finding struct {
 	// Reason says what would go wrong, Remedy what to do.
 	Reason string `json:"reason"`
 	Remedy string `json:"remedy"`
+	// Accepted says why the finding does not count for a while; nil when it does.
+	Accepted *Accepted `json:"accepted,omitempty"`
+	// Lapsed is the entry of an acceptance that ended or is malformed, so that
+	// the finding counts again; "" when there is none.
+	Lapsed string `json:"lapsed,omitempty"`
 }
 
 // subject is what preflight looks at.
@@ -56,7 +70,7 @@ type subject struct {
 }
 
 // preflight runs all checks.
-func preflight(in Input, p *Plan, hide mask) []Finding {
+func preflight(in Input, p *Plan, hide mask) (_ []Finding, unused []string) {
 	s := subject{in: in, plan: p}
 	s.server = parseVersion(in.Observed.Version)
 	s.target = parseVersion(cmp.Or(in.Target, in.Observed.Version))
@@ -66,13 +80,14 @@ func preflight(in Input, p *Plan, hide mask) []Finding {
 	} {
 		all = append(all, check(s)...)
 	}
+	all, unused = accept(in, all)
 	for i := range all {
 		all[i].Reason, all[i].Remedy = hide.text(all[i].Reason), hide.text(all[i].Remedy)
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason))
 	})
-	return slices.Compact(all)
+	return slices.CompactFunc(all, func(a, b Finding) bool { a.Accepted, b.Accepted = nil, nil; return a == b }), unused
 }
 
 // place is an object and where it is from.

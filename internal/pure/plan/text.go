@@ -72,13 +72,34 @@ func (p *Plan) Text(w io.Writer, colour bool) error {
 		out.line(bold, "\nfindings:")
 	}
 	for _, f := range p.Findings {
-		out.line(pick(f.Severity == Block, red, yellow), "%s %s [%s]: %s", pick(f.Severity == Block, "BLOCK", "warn "), f.Object, f.Check, f.Reason)
-		out.line("", "      %s", f.Remedy)
+		out.finding(f)
+	}
+	if len(p.Unused) > 0 {
+		out.line(bold, "\naccepted, and not found here:")
+	}
+	for _, u := range p.Unused {
+		out.line("", "  %s", u)
 	}
 	out.line("", "")
 	out.line(bold, "%s: %s", p.Cluster, p.Verdict)
 	_, err := io.WriteString(w, out.out.String())
 	return err
+}
+
+func (p *painter) finding(f Finding) {
+	colour, word := yellow, "warn "
+	switch f.Severity {
+	case Block:
+		colour, word = red, "BLOCK"
+	case SeverityAccepted:
+		colour, word = "", "ok   "
+	}
+	p.line(colour, "%s %s [%s]: %s", word, f.Object, f.Check, f.Reason)
+	if a := f.Accepted; a != nil {
+		p.line("", "      accepted until %s: %s (%s)", a.Until, a.Reason, a.Entry)
+		return
+	}
+	p.line("", "      %s", f.Remedy)
 }
 
 func (p *Plan) against() string {

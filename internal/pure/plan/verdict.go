@@ -34,7 +34,10 @@ func (p *Plan) verdict() string {
 	if p.Summary.Departed > 0 {
 		text += fmt.Sprintf("; %s left the configuration and %s", plural(p.Summary.Departed, "object"), pick(p.Summary.Departed == 1, "stays", "stay"))
 	}
-	block, warn := p.findings()
+	block, warn, accepted := p.findings()
+	if accepted > 0 {
+		text += fmt.Sprintf("; %s accepted", plural(accepted, "finding"))
+	}
 	switch {
 	case block > 0:
 		return fmt.Sprintf("BLOCKED by %s: %s", plural(block, "finding"), text)
@@ -44,16 +47,18 @@ func (p *Plan) verdict() string {
 	return text
 }
 
-func (p *Plan) findings() (block, warn int) {
+func (p *Plan) findings() (block, warn, accepted int) {
 	for _, f := range p.Findings {
 		switch f.Severity {
 		case Block:
 			block++
 		case Warn:
 			warn++
+		case SeverityAccepted:
+			accepted++
 		}
 	}
-	return block, warn
+	return block, warn, accepted
 }
 
 func plural(n int, what string) string {

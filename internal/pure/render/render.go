@@ -127,6 +127,7 @@ func (r *renderer) bundle() *fairway.Bundle {
 	r.afterMainStack()
 	b.Components = r.components(values)
 	b.Pools = r.pools(values, outputs)
+	b.Acceptances = r.acceptances()
 	if len(r.errs) == 0 {
 		r.errs.add(manifest.Check(b.Components))
 	}

@@ -143,7 +143,11 @@ func (e *env) showPlans(fleet *plan.Fleet, one bool, out string) error {
 	if err := t.write(e.Stdout); err != nil {
 		return err
 	}
-	_, err := e.Stdout.Write([]byte("\n" + fleet.Verdict + "\n"))
+	text := "\n" + fleet.Verdict + "\n"
+	for _, u := range fleet.Unused {
+		text += "accepted, and not found anywhere: " + u + "\n"
+	}
+	_, err := e.Stdout.Write([]byte(text))
 	return err
 }
 
