@@ -56,7 +56,7 @@ func TestBundle_Acceptances(t *testing.T) {
 	t.Parallel()
 	fs := func(name, text string) fstest.MapFS {
 		return fstest.MapFS{
-			AcceptancesFile: {Data: []byte(text)},
+			AcceptancesFile:                           {Data: []byte(text)},
 			"cluster/manifests/a/x.yaml":              {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n")},
 			"cluster/node-pools/worker/userdata.yaml": {Data: []byte("x")},
 		}
