@@ -88,6 +88,11 @@ func TestForbidden(t *testing.T) {
 		{"internal/app", module + "/internal/engine/update", false},
 		{"internal/app/demo", module + "/internal/adapter/kube", false},
 		{"internal/engine/update", module + "/internal/app", true},
+		{"internal/app", module + "/internal/synthrepo", true},
+		{"internal/pure/render", module + "/internal/localkubetest", true},
+		{"internal/synthrepo", "os", false},
+		{"internal/synthrepo", module, false},
+		{"internal/synthrepo", module + "/internal/pure/render", true},
 		{"cmd/fairway", module + "/internal/app", false},
 		{"cmd/fairway", module + "/internal/surface/cli", true},
 	}
@@ -105,7 +110,14 @@ func forbidden(room, imported string) string {
 	}
 	own, ours := strings.CutPrefix(imported, module)
 	own = strings.TrimPrefix(own, "/")
+	if ours && support[own] && room != own {
+		return "support of tests is for tests only"
+	}
 	switch {
+	case support[room]:
+		if ours && own != "" {
+			return "support of tests knows the domain only, so that every room's tests can use it"
+		}
 	case room == ".":
 		if ours || strings.Contains(strings.Split(imported, "/")[0], ".") {
 			return "the domain imports the standard library only"
@@ -126,6 +138,9 @@ func forbidden(room, imported string) string {
 	}
 	return ""
 }
+
+// support are the rooms that only tests import.
+var support = map[string]bool{"internal/localkubetest": true, "internal/postgrestest": true, "internal/synthrepo": true}
 
 // wings keeps the three wings of the middle floor apart.
 func wings(room, own string) string {
