@@ -6,7 +6,35 @@ import (
 	"time"
 )
 
-// ConfigSource is where the configuration of clusters comes from.
+// Configuration is what clusters are made of: the config sources of a fleet,
+// in the order of their precedence, as one. Its revisions are those of its only
+// source, or name=revision of each with semicolons (contract 2.3).
+// Implementations are safe for concurrent use.
+type Configuration interface {
+	// Sources are the names of the config sources in order.
+	Sources() []string
+	// Refresh brings the local copies up to date, each as far as its remote
+	// lets it.
+	Refresh(ctx context.Context) error
+	// Resolve returns the revision that a channel stands at. The channel may
+	// hold overrides for single sources, see ChannelOf.
+	Resolve(ctx context.Context, channel string) (string, error)
+	// Open returns the files of a revision, of each source that it names.
+	// CodeNotFound when a source does not have it, or is not there any more.
+	Open(ctx context.Context, revision string) ([]SourceFiles, error)
+	// Promote moves a channel of one source forward to a revision of that
+	// source. CodeConflict when the channel is not an ancestor of it.
+	Promote(ctx context.Context, source, channel, revision string) error
+}
+
+// SourceFiles are the files of a config source at one of its revisions, from
+// the root of the repository on.
+type SourceFiles struct {
+	Name, Revision string
+	FS             fs.FS
+}
+
+// ConfigSource is one place that configuration comes from.
 // Implementations are safe for concurrent use.
 type ConfigSource interface {
 	// Name is the name that the source was configured with.

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
 	"github.com/fairwayhq/fairway/internal/adapter/kubeconfig"
 	"github.com/fairwayhq/fairway/internal/adapter/local"
@@ -55,7 +54,8 @@ type Options struct {
 	// RateLimit is how many requests a second one caller may send; 0 means the
 	// standard, less than 0 no limit.
 	RateLimit float64
-	// ConfigSources has the one source, as NAME:git:URL or NAME:dir:PATH.
+	// ConfigSources are NAME:git:URL or NAME:dir:PATH in order of precedence; at
+	// least one.
 	ConfigSources []string
 	// RegistryFile is imported when its content changes; "" means none.
 	RegistryFile string
@@ -85,7 +85,7 @@ type App struct {
 	Options
 	store     fairway.Store
 	queue     *work.Queue
-	source    fairway.ConfigSource
+	source    fairway.Configuration
 	fromGit   *gitRegistry // nil when the registry is not in git
 	deliverer *deliver.Deliverer
 	updater   *update.Updater
@@ -139,7 +139,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.store = store
 	a.onStop("store", func(context.Context) error { return store.Close() })
-	if a.source, err = a.openSource(ctx); err != nil {
+	if a.source, err = a.openSources(ctx); err != nil {
 		return err
 	}
 	if err := a.openRegistry(ctx); err != nil {
@@ -200,24 +200,6 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.onStop("job queue", a.queue.Stop)
 	return nil
-}
-
-// openSource opens the one config source.
-func (a *App) openSource(ctx context.Context) (fairway.ConfigSource, error) {
-	if len(a.ConfigSources) == 0 {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "no config source is given").
-			WithHint("pass --config-source NAME:git:URL or --config-source NAME:dir:PATH")
-	}
-	if len(a.ConfigSources) > 1 {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "%d config sources are given; this version takes one", len(a.ConfigSources)).
-			WithHint("keep one --config-source")
-	}
-	o, err := gitrepo.ParseSource(a.ConfigSources[0])
-	if err != nil {
-		return nil, err
-	}
-	o.Dir, o.Log = filepath.Join(a.DataDir, "config.git"), a.Log
-	return gitrepo.Open(ctx, o)
 }
 
 // sweepEvery is how often is looked for what updates that are over have left: it

@@ -83,7 +83,11 @@ func (a *App) ownToken() (string, error) {
 
 // writeServerFile tells commands on this machine where the server is.
 func (a *App) writeServerFile() error {
-	text, err := json.Marshal(map[string]string{"address": a.scheme() + "://" + a.Addr(), "token_file": a.tokenFile()})
+	sources, err := a.localSources()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{"address": a.scheme() + "://" + a.Addr(), "token_file": a.tokenFile(), "config_sources": sources})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (f failpoints) provider(p fairway.Provider) fairway.Provider {
 	return failProvider{p, f}
 }
 
-func (f failpoints) source(s fairway.ConfigSource) fairway.ConfigSource {
+func (f failpoints) source(s fairway.Configuration) fairway.Configuration {
 	if f.dir == "" {
 		return s
 	}
@@ -79,12 +79,12 @@ func (f failpoints) source(s fairway.ConfigSource) fairway.ConfigSource {
 }
 
 type failSource struct {
-	fairway.ConfigSource
+	fairway.Configuration
 	fail failpoints
 }
 
-func (s failSource) Promote(ctx context.Context, channel, revision string) (err error) {
-	s.fail.around("promote", func() { err = s.ConfigSource.Promote(ctx, channel, revision) })
+func (s failSource) Promote(ctx context.Context, source, channel, revision string) (err error) {
+	s.fail.around("promote", func() { err = s.Configuration.Promote(ctx, source, channel, revision) })
 	return err
 }
 

@@ -149,7 +149,7 @@ func (p *planner) accepts(b *fairway.Bundle) {
 func (p *planner) render(ctx context.Context, c *fairway.Cluster, revision string) (*fairway.Bundle, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &subject{input: p.base.input}
+	s := &subject{input: p.base.input, to: p.To}
 	defer s.close()
 	s.input.Cluster, s.input.Siblings = c, p.clusters
 	if revision == "" {
@@ -158,14 +158,15 @@ func (p *planner) render(ctx context.Context, c *fairway.Cluster, revision strin
 		}
 		return render.Bundle(ctx, s.input)
 	}
-	files, err := p.sources[0].Open(ctx, revision)
+	configuration, err := combined(p.sources)
 	if err != nil {
 		return nil, err
 	}
-	if closer, ok := files.(io.Closer); ok {
-		defer closer.Close()
+	files, err := configuration.Open(ctx, revision)
+	if err != nil {
+		return nil, err
 	}
-	s.input.Sources, s.input.Revision = []render.Source{{Name: p.sources[0].Name(), FS: files}}, revision
+	s.input.Sources, s.input.Revision = render.From(files), revision
 	return render.Bundle(ctx, s.input)
 }
 

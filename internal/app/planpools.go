@@ -90,10 +90,6 @@ func (p *planner) offline(ctx context.Context, in *plan.Input) error {
 		p.say("%s: nothing was applied yet as far as the registry knows; compared with nothing", in.Cluster.Alias)
 		return nil
 	}
-	if len(p.sources) != 1 {
-		return fairway.Errorf(fairway.CodeInvalid, "the last applied revision of several sources cannot be rendered again").
-			WithHint("leave out --offline, and give the --kubeconfig of the cluster")
-	}
 	before, err := p.render(ctx, in.Cluster, revision)
 	if err != nil {
 		return fairway.Errorf(fairway.ErrorCode(err), "render the last applied revision %s: %w", revision, err).

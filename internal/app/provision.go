@@ -23,13 +23,17 @@ import (
 // provisionOnce is `fairway provision`: one update of an existing cluster, with a
 // store of its own that is gone afterwards.
 func provisionOnce(ctx context.Context, o cli.ProvisionOptions, stderr io.Writer) (_ *fairway.Update, err error) {
-	if o.Lookups != "" || len(o.ConfigSources) != 1 {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "provision takes one configuration source and no look-ups").
+	if o.Lookups != "" {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "provision takes no look-ups").
 			WithHint("an existing cluster has no stacks to look anything up for")
 	}
 	s := &subject{}
 	defer s.close()
 	sources, err := s.open(ctx, o.SubjectOptions)
+	if err != nil {
+		return nil, err
+	}
+	configuration, err := combined(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func provisionOnce(ctx context.Context, o cli.ProvisionOptions, stderr io.Writer
 		return kube.New(kube.Options{Kubeconfig: path, Log: slog.New(slog.DiscardHandler)})
 	}
 	updater := update.New(update.Options{
-		Store: store, Source: sources[0], Holder: "fairway-provision-" + strings.ToLower(rand.Text()[:8]), Log: slog.New(slog.DiscardHandler),
+		Store: store, Source: configuration, Holder: "fairway-provision-" + strings.ToLower(rand.Text()[:8]), Log: slog.New(slog.DiscardHandler),
 		Providers: map[string]fairway.Provider{subject.Provider: kubeconfig.New(kubeconfig.Options{Path: o.Kubeconfig, NewKubernetes: kubes})},
 	})
 	u := &fairway.Update{

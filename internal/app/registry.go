@@ -86,7 +86,7 @@ func (a *App) storeRegistry(ctx context.Context, file *registryfile.File, text [
 func (a *App) registryDefaults(ctx context.Context) registryfile.Defaults {
 	d := a.RegistryDefaults
 	if err := a.source.Refresh(ctx); err != nil {
-		a.Log.Warn("config source not refreshed; defaults are those of the last copy", "error", err)
+		a.Log.Warn("config sources not refreshed; defaults are those of the last copy", "error", err)
 	}
 	for _, channel := range []string{d.Channel, "HEAD"} {
 		revision, err := a.source.Resolve(ctx, channel)
@@ -97,7 +97,7 @@ func (a *App) registryDefaults(ctx context.Context) registryfile.Defaults {
 		if err != nil {
 			continue
 		}
-		text, err := fs.ReadFile(files, render.SettingsFile)
+		text, err := fs.ReadFile(files[0].FS, render.SettingsFile)
 		if err != nil {
 			continue
 		}

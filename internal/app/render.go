@@ -101,6 +101,7 @@ func lint(ctx context.Context, o cli.LintOptions, stderr io.Writer) ([]render.Li
 type subject struct {
 	input   render.Input
 	version string // of the sources
+	to      string // another revision than that of the channel, see revisionsTo
 	closers []func() error
 }
 
@@ -112,7 +113,7 @@ func (s *subject) close() {
 
 // openSubject reads look-ups, sources and registry, and finds the cluster.
 func openSubject(ctx context.Context, o cli.SubjectOptions, stderr io.Writer) (_ *subject, err error) {
-	s := &subject{}
+	s := &subject{to: o.To}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -304,11 +305,14 @@ func (s *subject) resolve(ctx context.Context, sources []*gitrepo.Source) error 
 	for _, source := range sources {
 		names = append(names, source.Name())
 	}
-	channels, err := render.Channels(s.input.Cluster, names)
+	channels, err := s.input.Cluster.SourceChannels(names)
 	if err != nil {
 		return fmt.Errorf("cluster %s: %w", s.input.Cluster.ID, err)
 	}
-	var revisions []render.SourceRevision
+	if err := revisionsTo(s.to, sources, channels); err != nil {
+		return err
+	}
+	var revisions []fairway.SourceRevision
 	for _, source := range sources {
 		revision, err := source.Resolve(ctx, channels[source.Name()])
 		if err != nil {
@@ -321,10 +325,10 @@ func (s *subject) resolve(ctx context.Context, sources []*gitrepo.Source) error 
 		if closer, ok := files.(io.Closer); ok {
 			s.closers = append(s.closers, closer.Close)
 		}
-		revisions = append(revisions, render.SourceRevision{Name: source.Name(), Revision: revision})
+		revisions = append(revisions, fairway.SourceRevision{Name: source.Name(), Revision: revision})
 		s.input.Sources = append(s.input.Sources, render.Source{Name: source.Name(), FS: files})
 	}
-	s.version = render.ConfigVersion(revisions)
+	s.version = fairway.JoinRevisions(revisions)
 	s.input.Revision = s.version
 	return nil
 }

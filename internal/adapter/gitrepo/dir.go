@@ -60,8 +60,12 @@ func (d *dir) Open(_ context.Context, revision string) (fs.FS, error) {
 	return root.FS(), nil
 }
 
-// Promote is refused: a folder has no channels.
-func (d *dir) Promote(_ context.Context, channel, _ string) error {
+// Promote has nothing to do for what the folder holds: every channel stands
+// there already. Anything else is refused, because a folder has no channels.
+func (d *dir) Promote(_ context.Context, channel, revision string) error {
+	if revision == dirRevision {
+		return nil
+	}
 	return fairway.Errorf(fairway.CodeInvalid, "promote to %s: config source %s is a folder, which has no channels", channel, d.o.Name).
 		WithHint("use a git repository for promotion: --config-source %s:git:URL", d.o.Name)
 }

@@ -67,6 +67,13 @@ func localPath(location string) (string, bool) {
 	return location, !colon || strings.Contains(host, "/")
 }
 
+// InPlace reports whether a location is the folder itself, so that a source with
+// both is read where it is and has no mirror.
+func InPlace(location, dir string) bool {
+	path, isPath := localPath(location)
+	return isPath && samePath(path, dir)
+}
+
 func samePath(a, b string) bool {
 	real := func(p string) string {
 		if abs, err := filepath.Abs(p); err == nil {

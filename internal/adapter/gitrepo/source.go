@@ -79,6 +79,10 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 // Name returns the name that the source was configured with.
 func (s *Source) Name() string { return s.name }
 
+// HasRevisions reports whether the source has more than one revision: a folder
+// has not.
+func (s *Source) HasRevisions() bool { _, isGit := s.backend.(*mirror); return isGit }
+
 const sourceForm = "write NAME:git:URL or NAME:dir:PATH"
 
 // ParseSource reads the text of --config-source, NAME:KIND:LOCATION, cut at

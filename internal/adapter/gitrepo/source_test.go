@@ -110,7 +110,10 @@ func TestDir(t *testing.T) {
 	}
 	_, err = s.Open(t.Context(), "abc")
 	wants(t, err, fairway.CodeNotFound, "is a folder and has no revision", "<dir>")
-	wants(t, s.Promote(t.Context(), "alpha", "<dir>"), fairway.CodeInvalid, "has no channels", "--config-source d:git:URL")
+	wants(t, s.Promote(t.Context(), "alpha", "abc"), fairway.CodeInvalid, "has no channels", "--config-source d:git:URL")
+	if err := s.Promote(t.Context(), "alpha", "<dir>"); err != nil {
+		t.Errorf("every channel of a folder is where the folder is: %v", err)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

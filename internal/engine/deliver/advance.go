@@ -68,7 +68,7 @@ func (d *Deliverer) Advance(ctx context.Context, rolloutID string) (time.Duratio
 	if decision.State == fairway.RolloutDone {
 		// Before the rollout is stored as done: a process that dies in between
 		// promotes again, which changes nothing.
-		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
+		if err := d.promote(ctx, r, &decision); err != nil {
 			return 0, err
 		}
 		if decision.State == fairway.RolloutHalted {
@@ -139,7 +139,7 @@ func (d *Deliverer) resume(ctx context.Context, r *fairway.Rollout) error {
 	again.State = fairway.RolloutRunning
 	decision := d.decide(again, members, settings, d.Now())
 	if decision.State == fairway.RolloutDone {
-		if err := d.promote(ctx, r, &decision, settings.Channels); err != nil {
+		if err := d.promote(ctx, r, &decision); err != nil {
 			return err
 		}
 	}
@@ -185,7 +185,7 @@ func (d *Deliverer) forget(rolloutID string) {
 // look gathers the state of the rollout's clusters: from the registry and the
 // journal, and by a look from outside for those that have converged.
 func (d *Deliverer) look(ctx context.Context, r *fairway.Rollout) (map[string]fairway.Cluster, []wave.Cluster, error) {
-	all, err := d.Store.Clusters(ctx, fairway.ClusterFilter{Channel: r.Channel})
+	all, err := d.following(ctx, r.Channel)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -279,29 +279,6 @@ func (d *Deliverer) watchHealth(ctx context.Context, r *fairway.Rollout, members
 		})
 	}
 	seen.Wait()
-}
-
-// promote gives the revision to the next channel, where fairway.yaml names one.
-// A branch that diverged halts the rollout instead of ending it.
-func (d *Deliverer) promote(ctx context.Context, r *fairway.Rollout, decision *wave.Decision, channels []string) error {
-	i := slices.Index(channels, r.Channel)
-	if i < 0 || i+1 >= len(channels) || !r.PromotedAt.IsZero() {
-		return nil
-	}
-	next := channels[i+1]
-	if err := d.Source.Promote(ctx, next, r.Revision); err != nil {
-		if fairway.Retryable(err) && fairway.ErrorCode(err) != fairway.CodeConflict {
-			return fmt.Errorf("promote to channel %s: %w", next, err)
-		}
-		decision.State, decision.Hint = fairway.RolloutHalted, fairway.ErrorHint(err)
-		// It has soaked; only the promotion is tried again.
-		decision.SoakSince = r.SoakSince
-		decision.Reason = fmt.Sprintf("promotion to channel %s: %v", next, err)
-		return nil
-	}
-	r.PromotedAt = d.Now()
-	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "promotion.done", Message: fmt.Sprintf("revision %s promoted from channel %s to %s", r.Revision, r.Channel, next)})
-	return nil
 }
 
 // newID returns an id that sorts by time: a letter, the milliseconds, and

@@ -20,8 +20,10 @@ import (
 
 // Options are what a Deliverer works with; required unless a default is named.
 type Options struct {
-	Store  fairway.Store
-	Source fairway.ConfigSource
+	Store fairway.Store
+	// Source is where configuration comes from; nil where nothing is refreshed or
+	// advanced and updates are only steered.
+	Source fairway.Configuration
 	// Health looks at a cluster from outside; ok is false when it is not well
 	// or cannot be seen.
 	Health func(ctx context.Context, clusterID string) (ok bool, at time.Time, message string)

@@ -17,6 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/adapter/sqlstore"
 	"github.com/fairwayhq/fairway/internal/engine/deliver"
+	"github.com/fairwayhq/fairway/internal/engine/sources"
 )
 
 const soak = 10 * time.Minute
@@ -61,6 +62,12 @@ func (h hooked) Updates(ctx context.Context, filter fairway.UpdateFilter) ([]fai
 // that none of them runs, and channel alpha, which is at the same one.
 func newFleet(t *testing.T, files map[string]string, clusters ...fairway.Cluster) *fleet {
 	t.Helper()
+	return newFleetOf(t, files, nil, clusters...)
+}
+
+// newFleetOf has more config sources after the repository.
+func newFleetOf(t *testing.T, files map[string]string, more []fairway.ConfigSource, clusters ...fairway.Cluster) *fleet {
+	t.Helper()
 	f := &fleet{t: t, now: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC), sick: map[string]string{}, evidence: map[string]time.Time{},
 		bare: filepath.Join(t.TempDir(), "config.git")}
 	var err error
@@ -76,6 +83,10 @@ func newFleet(t *testing.T, files map[string]string, clusters ...fairway.Cluster
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.source.Close() })
+	configuration, err := sources.New(append([]fairway.ConfigSource{f.source}, more...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range clusters {
 		f.add(c)
 	}
@@ -87,7 +98,7 @@ func newFleet(t *testing.T, files map[string]string, clusters ...fairway.Cluster
 			f.ages = append(f.ages, id)
 			return f.old[id], nil
 		},
-		Store: hooked{f.store, f}, Source: f.source, Health: f.health, Now: f.clock, Log: slog.New(slog.DiscardHandler),
+		Store: hooked{f.store, f}, Source: configuration, Health: f.health, Now: f.clock, Log: slog.New(slog.DiscardHandler),
 		Update:  func(_ context.Context, id string) error { f.updates = append(f.updates, id); return nil },
 		Rollout: func(_ context.Context, id string) error { f.rollouts = append(f.rollouts, id); return nil },
 	})

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/pure/wave"
 )
 
@@ -24,8 +22,11 @@ func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
 	if err := d.remind(ctx); err != nil {
 		return 0, err
 	}
+	var problems []error
+	// A source that cannot be read stays as it was seen last, so that changes of
+	// the registry and of other sources go on.
 	if err := d.Source.Refresh(ctx); err != nil {
-		return 0, fmt.Errorf("refresh config source %s: %w", d.Source.Name(), err)
+		problems = append(problems, err)
 	}
 	clusters, err := d.Store.Clusters(ctx, fairway.ClusterFilter{})
 	if err != nil {
@@ -35,7 +36,6 @@ func (d *Deliverer) Refresh(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	var problems []error
 	for _, channel := range channels {
 		if err := d.channel(ctx, channel); err != nil {
 			problems = append(problems, fmt.Errorf("channel %s: %w", channel, err))
@@ -66,13 +66,22 @@ func (d *Deliverer) remind(ctx context.Context) error {
 }
 
 // channels returns the channels of the order in fairway.yaml, then those that
-// only clusters name. The order is that of the newest revision on any channel
+// only clusters follow. The order is that of the newest revision on any channel
 // that has the file; without the file there is none.
 func (d *Deliverer) channels(ctx context.Context, clusters []fairway.Cluster) ([]string, error) {
 	var names []string
 	for _, c := range clusters {
-		if !slices.Contains(names, c.Channel) {
-			names = append(names, c.Channel)
+		channel, err := d.channelOf(&c)
+		if err != nil {
+			if c.LifecycleStatus != fairway.StatusDecommissioned {
+				if err := d.report(ctx, []fairway.Cluster{c}, err); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
+		if !slices.Contains(names, channel) {
+			names = append(names, channel)
 		}
 	}
 	slices.Sort(names)
@@ -96,23 +105,6 @@ func (d *Deliverer) channels(ctx context.Context, clusters []fairway.Cluster) ([
 	return names, nil
 }
 
-// settings reads fairway.yaml of a revision; a revision without the file has
-// the zero settings.
-func (d *Deliverer) settings(ctx context.Context, revision string) (render.Settings, error) {
-	files, err := d.Source.Open(ctx, revision)
-	if err != nil {
-		return render.Settings{}, err
-	}
-	text, err := fs.ReadFile(files, render.SettingsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return render.Settings{}, nil
-	}
-	if err != nil {
-		return render.Settings{}, err
-	}
-	return render.ParseSettings(text)
-}
-
 // channel starts what is due on one channel.
 func (d *Deliverer) channel(ctx context.Context, channel string) error {
 	free, err := d.turn(ctx, channel)
@@ -120,7 +112,7 @@ func (d *Deliverer) channel(ctx context.Context, channel string) error {
 		return err
 	}
 	defer free()
-	clusters, err := d.Store.Clusters(ctx, fairway.ClusterFilter{Channel: channel})
+	clusters, err := d.following(ctx, channel)
 	if err != nil {
 		return err
 	}
@@ -233,7 +225,11 @@ func (d *Deliverer) start(ctx context.Context, c *fairway.Cluster, revision, rol
 	if err != nil {
 		return "", err
 	}
-	u := &fairway.Update{ClusterID: c.ID, RolloutID: rolloutID, Channel: c.Channel, Reason: reason,
+	channel, err := d.channelOf(c)
+	if err != nil {
+		return "", err
+	}
+	u := &fairway.Update{ClusterID: c.ID, RolloutID: rolloutID, Channel: channel, Reason: reason,
 		Revision: revision, Version: c.Version(revision), State: fairway.UpdatePending}
 	if len(before) > 0 {
 		now = after(now, before[0].CreatedAt)
@@ -309,7 +305,7 @@ func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string,
 		return d.report(ctx, all, err)
 	}
 	carried := behind
-	if len(carried) == 0 && (newest == nil || newest.Revision != revision) && d.unshown(ctx, channel, revision, settings) {
+	if len(carried) == 0 && (newest == nil || newest.Revision != revision) && d.unshown(ctx, channel, revision) {
 		carried = current(all)
 	}
 	if len(carried) == 0 {
@@ -333,18 +329,6 @@ func (d *Deliverer) ensureRollout(ctx context.Context, channel, revision string,
 	d.event(ctx, fairway.Event{RolloutID: r.ID, Kind: "rollout.started",
 		Message: fmt.Sprintf("rollout of %s on channel %s over %d clusters in %d waves started", revision, channel, len(carried), len(r.Waves))})
 	return d.Rollout(ctx, r.ID)
-}
-
-// unshown reports whether a revision that all clusters of a channel run since
-// they were made still has to reach the next channel: it must soak first, like
-// any other.
-func (d *Deliverer) unshown(ctx context.Context, channel, revision string, settings render.Settings) bool {
-	next, ok := settings.Next(channel)
-	if !ok {
-		return false
-	}
-	at, err := d.Source.Resolve(ctx, next)
-	return err == nil && at != revision
 }
 
 // current are the clusters that have been provisioned.

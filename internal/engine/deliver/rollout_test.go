@@ -297,7 +297,8 @@ func TestUnknownChannel(t *testing.T) {
 	f.only("dve")
 }
 
-// TestUnreachableRepository: it is an error, and nothing changes.
+// TestUnreachableRepository: it is an error, and nothing changes but what the
+// registry asks for.
 func TestUnreachableRepository(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, settings(), readyIn(3, "north")...)
@@ -312,7 +313,6 @@ func TestUnreachableRepository(t *testing.T) {
 		return []any{clusters, f.journal(""), f.all(""), f.events("cluster.problem")}
 	}
 	before := state()
-	asked := len(f.rollouts)
 	f.change("dev", "newer") // which nobody can see
 	if err := os.Rename(f.bare, f.bare+".gone"); err != nil {
 		t.Fatal(err)
@@ -328,9 +328,13 @@ func TestUnreachableRepository(t *testing.T) {
 	if diff := cmp.Diff(before, state()); diff != "" {
 		t.Errorf("something changed: %s", diff)
 	}
-	if len(f.rollouts) != asked {
-		t.Error("work was asked for")
+	f.finish(f.active()...)
+	f.set("north-00", "size", "2")
+	if _, err := f.Refresh(t.Context()); fairway.ErrorCode(err) != fairway.CodeUnavailable {
+		t.Fatalf("refresh: %v", err)
 	}
+	f.wantActive("after a change of the registry", "north-00")
+	f.finish("north-00")
 	if err := os.Rename(f.bare+".gone", f.bare); err != nil {
 		t.Fatal(err)
 	}

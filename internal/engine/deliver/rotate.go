@@ -144,7 +144,11 @@ func (d *Deliverer) rotateFor(ctx context.Context, clusterID, reason string, sin
 	if err != nil {
 		return "", "", err
 	}
-	free, err := d.turn(ctx, c.Channel)
+	channel, err := d.channelOf(c)
+	if err != nil {
+		return "", "", err
+	}
+	free, err := d.turn(ctx, channel)
 	if err != nil {
 		return "", "", err
 	}
@@ -291,6 +295,10 @@ func (d *Deliverer) idle(ctx context.Context, c fairway.Cluster) (bool, error) {
 	if err != nil || len(newest) > 0 && (!newest[0].State.IsOver() || aborted(newest[0]) && newest[0].Version == c.Status.CurrentVersion) {
 		return false, err
 	}
-	rollouts, err := d.Store.Rollouts(ctx, c.Channel, 1)
+	channel, err := d.channelOf(&c)
+	if err != nil {
+		return false, nil // reported for the cluster
+	}
+	rollouts, err := d.Store.Rollouts(ctx, channel, 1)
 	return err == nil && (len(rollouts) == 0 || rollouts[0].State.IsOver()), err
 }

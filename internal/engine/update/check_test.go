@@ -2,7 +2,6 @@ package update
 
 import (
 	"context"
-	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,12 +15,13 @@ import (
 
 // oneRevision is a config source with one set of files for every revision.
 type oneRevision struct {
-	fairway.ConfigSource
+	fairway.Configuration
 	files fstest.MapFS
 }
 
-func (s oneRevision) Name() string                                { return "main" }
-func (s oneRevision) Open(context.Context, string) (fs.FS, error) { return s.files, nil }
+func (s oneRevision) Open(context.Context, string) ([]fairway.SourceFiles, error) {
+	return []fairway.SourceFiles{{Name: "main", FS: s.files}}, nil
+}
 
 // A bad item of the last pool to be rolled is found before the first is touched.
 func TestRender_BadItem(t *testing.T) {

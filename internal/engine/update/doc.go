@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Store fairway.Store
 	// Source is where configuration comes from.
-	Source fairway.ConfigSource
+	Source fairway.Configuration
 	// Providers gives access to clusters, by provider name.
 	Providers map[string]fairway.Provider
 	// Holder names this installation in leases. It stays the same over

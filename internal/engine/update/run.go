@@ -298,7 +298,7 @@ func (r *run) render(ctx context.Context) (string, error) {
 	}
 	r.bundle, err = render.Render(render.Input{
 		Cluster: r.cluster, Siblings: siblings, Revision: r.update.Revision,
-		Sources: []render.Source{{Name: r.Source.Name(), FS: files}},
+		Sources: render.From(files),
 	})
 	if err != nil {
 		return "", err

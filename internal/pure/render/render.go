@@ -40,6 +40,15 @@ type Source struct {
 	FS fs.FS
 }
 
+// From are the sources of a configuration that was opened.
+func From(files []fairway.SourceFiles) []Source {
+	all := make([]Source, len(files))
+	for i, f := range files {
+		all[i] = Source{Name: f.Name, FS: f.FS}
+	}
+	return all
+}
+
 // Render renders all that a cluster's update needs. The error is CodeInvalid
 // and holds the errors of all files, see Errors; there is no partial bundle.
 func Render(in Input) (*fairway.Bundle, error) { return Bundle(context.Background(), in) }

@@ -25,6 +25,9 @@ type SubjectOptions struct {
 	ConfigSources []string
 	// Lookups is a file with recorded answers; "" means that there are none.
 	Lookups string
+	// To is the branch, tag or commit to look at instead of the cluster's channel,
+	// or SOURCE=REVISION for single sources, with commas; "" means the channel.
+	To string
 	// WorkDir is for copies of git repositories; "" means the user's cache.
 	WorkDir string
 	// RevealSecrets keeps secrets in what is rendered.
@@ -41,6 +44,7 @@ func (e *env) subject(c *cobra.Command, o *SubjectOptions) func(context.Context)
 	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:dir:PATH or NAME:git:URL; repeatable, later ones override defaults of earlier ones")
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
 	f.StringVar(&o.Lookups, "lookups", "", "JSON file with recorded answers of the cloud")
+	f.StringVar(&o.To, "to", "", "branch, tag or commit of git sources to look at instead of the cluster's channel; SOURCE=REVISION[,...] for one of several sources")
 	f.StringVar(&o.WorkDir, "workdir", "", "folder for copies of git repositories (default: the user's cache)")
 	f.BoolVar(&o.RevealSecrets, "reveal-secrets", false, "show secrets; without it *** stands in their place")
 	defaultsFlags(c, &o.Defaults)

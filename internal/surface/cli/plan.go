@@ -111,8 +111,11 @@ Exit code 1 when there is no plan, 3 when a finding blocks, and with --exit-code
 	return c
 }
 
-// ownSource is the repository of a server's data folder, if it has one.
+// ownSource are the config sources of a server's data folder, if it has any.
 func ownSource(data string) []string {
+	if file, err := client.ReadServerFile(data); err == nil && len(file.ConfigSources) > 0 {
+		return file.ConfigSources
+	}
 	dir := filepath.Join(data, "config.git")
 	if _, err := os.Stat(dir); err != nil {
 		return nil

@@ -34,6 +34,8 @@ Look first with ` + "`fairway plan`" + `, which takes the same arguments and wri
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o.Cluster = args[0]
 		switch {
+		case o.To != "":
+			return usagef("set the cluster's channel in the registry file", "--to is for looking only")
 		case len(o.ConfigSources) == 0 && c.Flags().Lookup("directory").Value.String() == "":
 			return usagef("give --config-source NAME:dir:PATH or NAME:git:URL", "no configuration source")
 		case o.RegistryFile == "":

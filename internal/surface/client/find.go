@@ -38,6 +38,25 @@ type ServerFile struct {
 	Address string `json:"address"`
 	// TokenFile holds the token, alone; a relative path starts at the data folder.
 	TokenFile string `json:"token_file"`
+	// ConfigSources are NAME:git:PATH or NAME:dir:PATH: the server's config
+	// sources as they can be read on its machine.
+	ConfigSources []string `json:"config_sources"`
+}
+
+// ReadServerFile reads DIR/server.json; the error is that of reading a file, or
+// CodeInvalid.
+func ReadServerFile(dir string) (*ServerFile, error) {
+	path := filepath.Join(dir, "server.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var file ServerFile
+	if err := json.Unmarshal(text, &file); err != nil || file.Address == "" {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "read %s: it names no address", path).
+			WithHint("restart the server, which writes it anew")
+	}
+	return &file, nil
 }
 
 // Find returns a client of the server that the flags and the environment name.
@@ -71,16 +90,13 @@ func Find(f Flags) (*Client, error) {
 
 // fromData reads DATA/server.json and the token it names.
 func fromData(dir, token string) (*Client, error) {
-	path := filepath.Join(dir, "server.json")
-	text, err := os.ReadFile(path)
+	file, err := ReadServerFile(dir)
+	if fairway.ErrorCode(err) == fairway.CodeInvalid {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fairway.Errorf(fairway.CodeNotFound, "find the server of data folder %s: %w", dir, err).
 			WithHint("a running `fairway server --data %s` writes that file; name another folder with --data", dir)
-	}
-	var file ServerFile
-	if err := json.Unmarshal(text, &file); err != nil || file.Address == "" {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "read %s: it names no address", path).
-			WithHint("restart the server, which writes it anew")
 	}
 	if token == "" && file.TokenFile != "" {
 		if !filepath.IsAbs(file.TokenFile) {

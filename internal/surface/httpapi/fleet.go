@@ -200,7 +200,7 @@ func (a *api) listRollouts(ctx context.Context, in *rolloutFilter) (*items[fairw
 	if err != nil {
 		return nil, err
 	}
-	return listOf(slices.DeleteFunc(all, func(r fairway.Rollout) bool { return !seesChannel(ctx, r.Channel) })), nil
+	return listOf(slices.DeleteFunc(all, func(r fairway.Rollout) bool { return !seesChannel(ctx, fairway.BaseChannel(r.Channel)) })), nil
 }
 
 type rolloutPath struct {
@@ -209,7 +209,7 @@ type rolloutPath struct {
 
 func (a *api) getRollout(ctx context.Context, in *rolloutPath) (*one[fairway.Rollout], error) {
 	r, err := a.Store.Rollout(ctx, in.Rollout)
-	if err == nil && !seesChannel(ctx, r.Channel) {
+	if err == nil && !seesChannel(ctx, fairway.BaseChannel(r.Channel)) {
 		err = hidden("rollout", in.Rollout)
 	}
 	if err != nil {
