@@ -20,6 +20,13 @@ func (f *fleet) newImage() (revision string) {
 	return f.commit(fmt.Sprintf("image %d", f.images))
 }
 
+// newWorkers merges a change that replaces all workers and no control-plane node.
+func (f *fleet) newWorkers() (revision string) {
+	f.t.Helper()
+	f.replace("cluster/node-pools/worker-default/userdata.yaml", "#cloud-config\n", "#cloud-config\n# Once more.\n")
+	return f.commit("new workers")
+}
+
 func (f *fleet) image() string {
 	if f.images == 1 {
 		return "fairway-node-2026.10.1"

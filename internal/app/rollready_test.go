@@ -32,11 +32,10 @@ func TestRoll_ReadinessGates(t *testing.T) {
 			`{"broken_pods_next": 1, "broken_pods": "Pod", "unhealthy_next": 1}`, []string{"load balancer", "probe"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			revision, old := f.newImage(), f.workers("dev-1")
-			// The control plane first: the faults are for workers.
-			f.awaitStep(revision, fairway.StepControlPlane)
+			old := f.workers("dev-1")
 			f.faults("dev-1", c.fault)
 			eyes := f.watchFloor("dev-1")
+			revision := f.newWorkers()
 			f.awaitRollout("dev", revision, fairway.RolloutDone, 3*time.Minute)
 			broken := f.endedOf("workers", old)
 			if len(broken) != 2 {
