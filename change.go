@@ -55,6 +55,9 @@ const (
 	ChangeAsked     ChangeEvent = "decommission-asked"
 	ChangeApproved  ChangeEvent = "decommission-approved"
 	ChangeWithdrawn ChangeEvent = "decommission-withdrawn"
+	// ChangeLoggedIn and ChangeLoggedOut begin and end the session of a browser.
+	ChangeLoggedIn  ChangeEvent = "logged-in"
+	ChangeLoggedOut ChangeEvent = "logged-out"
 )
 
 // The kinds of objects that changes are recorded of.
@@ -64,6 +67,9 @@ const (
 	// KindRegistry is a registry file in git as a whole; only warnings are
 	// recorded of it.
 	KindRegistry = "registry"
+	// KindSession is the session of a browser; its id is the principal's name, or
+	// the issuer's while nobody is known yet.
+	KindSession = "session"
 )
 
 // Change is one entry of the registry's append-only record. Entries are chained

@@ -38,7 +38,7 @@ func (e *env) auditList() *cobra.Command {
 	f.StringVar(&until, "until", "", "only until this time: RFC 3339, or an age")
 	f.Int64Var(&filter.Before, "before", 0, "only entries with a smaller number")
 	f.IntVar(&filter.Limit, "limit", 100, "at most so many")
-	c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{fairway.KindCluster, fairway.KindAccount, fairway.KindRegistry}, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{fairway.KindCluster, fairway.KindAccount, fairway.KindRegistry, fairway.KindSession}, cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(auditEvents(), cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("id", func(c *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
 		return e.completeField(func(c fairway.Cluster) string { return c.ID })(c, nil, start)
@@ -69,7 +69,7 @@ func (e *env) auditList() *cobra.Command {
 
 func auditEvents() []string {
 	return []string{string(fairway.ChangeCreated), string(fairway.ChangeUpdated), string(fairway.ChangeDeleted), string(fairway.ChangeDenied), string(fairway.ChangeWarned),
-		string(fairway.ChangeAsked), string(fairway.ChangeApproved), string(fairway.ChangeWithdrawn)}
+		string(fairway.ChangeAsked), string(fairway.ChangeApproved), string(fairway.ChangeWithdrawn), string(fairway.ChangeLoggedIn), string(fairway.ChangeLoggedOut)}
 }
 
 // moment reads a time, or an age; "" is none.

@@ -135,7 +135,7 @@ func (a *api) restoreCluster(ctx context.Context, in *restoration) (*one[restore
 }
 
 type auditQuery struct {
-	Kind   string    `query:"kind" doc:"cluster or account"`
+	Kind   string    `query:"kind" doc:"cluster, account, registry or session"`
 	ID     string    `query:"id" doc:"of the object"`
 	Who    string    `query:"who" doc:"name of a caller"`
 	Event  string    `query:"event" doc:"created, updated, deleted, denied, warned, ..."`

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"crypto/subtle"
 	"net/http"
 	"net/url"
@@ -126,21 +127,28 @@ func (a *api) callback(w http.ResponseWriter, r *http.Request) error {
 	who, err := a.Login.Exchange(r.Context(), at.Login, query.Get("code"))
 	if err != nil {
 		a.Log.Warn("login refused", "issuer", at.Issuer, "from", address(r), "error", err)
+		if fairway.ErrorCode(err) != fairway.CodeUnavailable {
+			a.noted(r, fairway.Principal{Name: at.Issuer}, fairway.ChangeDenied, map[string]any{"/deed": "log in"})
+		}
 		return err
 	}
 	a.sessions.open.take(cookie(r, cookieSession)) // whoever was logged in before
 	a.setCookie(w, r, cookieSession, "/", a.sessions.open.put(who), sessionTime)
 	a.Log.Info("logged in", "who", who.Name, "from", address(r))
+	a.noted(r, who, fairway.ChangeLoggedIn, map[string]any{"/issuer": at.Issuer})
 	http.Redirect(w, r, at.back, http.StatusSeeOther)
 	return nil
 }
 
 // logout ends the session of a browser, if it has one.
 func (a *api) logout(w http.ResponseWriter, r *http.Request) error {
-	if err := a.sameSite(r); err != nil {
+	who, _ := a.sessions.open.get(cookie(r, cookieSession))
+	if err := a.sameSite(r, who); err != nil {
 		return err
 	}
-	a.sessions.open.take(cookie(r, cookieSession))
+	if _, open := a.sessions.open.take(cookie(r, cookieSession)); open {
+		a.noted(r, who, fairway.ChangeLoggedOut, nil)
+	}
 	a.setCookie(w, r, cookieSession, "/", "", -1)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -170,18 +178,30 @@ func (a *api) bySession(r *http.Request) (fairway.Principal, error) {
 	if !known {
 		return fairway.Principal{}, fairway.Errorf(fairway.CodeUnauthorized, "the session has ended").WithHint("log in again at /auth/login")
 	}
-	return who, a.sameSite(r)
+	return who, a.sameSite(r, who)
 }
 
-// sameSite refuses a write that another site lets the browser send: the browser
-// adds its cookies whoever asks.
-func (a *api) sameSite(r *http.Request) error {
+// sameSite refuses a write that another site lets the browser of somebody send:
+// the browser adds its cookies whoever asks. The refusal is recorded.
+func (a *api) sameSite(r *http.Request, who fairway.Principal) error {
 	if err := a.sessions.crossOrigin.Check(r); err != nil {
 		a.Log.Warn("cross-site request refused", "method", r.Method, "path", r.URL.Path, "from", address(r))
+		if who.Name != "" {
+			a.noted(r, who, fairway.ChangeDenied, map[string]any{"/deed": r.Method + " " + r.URL.Path, "/error": "sent by another site"})
+		}
 		return fairway.Errorf(fairway.CodeForbidden, "%s %s with a session: %w", r.Method, r.URL.Path, err).
 			WithHint("write from the server's own pages, or with a bearer token; behind a proxy, set public_url in the access file")
 	}
 	return nil
+}
+
+// noted records what became of the session of somebody. Recording goes on when
+// the browser has gone.
+func (a *api) noted(r *http.Request, who fairway.Principal, event fairway.ChangeEvent, what map[string]any) {
+	ctx := fairway.WithOrigin(context.WithoutCancel(r.Context()), fairway.Origin{Who: who.Name, Display: who.String(), From: address(r)})
+	if err := a.Store.Record(ctx, fairway.Change{Kind: fairway.KindSession, ID: who.Name, Event: event, After: what}); err != nil {
+		a.Log.Error("what became of a session could not be recorded", "who", who.Name, "event", event, "error", err)
+	}
 }
 
 // isLocal reports whether a browser that is sent to a path stays on this server.

@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc/oidctest"
 
+	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/adapter/auth"
 	"github.com/fairwayhq/fairway/internal/surface/httpapi"
 )
@@ -387,6 +389,47 @@ func TestCrossSite(t *testing.T) {
 	}
 	if a := b.want(403, "POST", pause, "Sec-Fetch-Site", "same-origin"); strings.Contains(a.body, "cross-origin") || !strings.Contains(a.body, "viewer") {
 		t.Errorf("from its own site: %s", a.body)
+	}
+}
+
+// TestSessionsAreRecorded: who logged in and out, who could not, and what another
+// site tried, stand in the record with nothing secret.
+func TestSessionsAreRecorded(t *testing.T) {
+	t.Parallel()
+	p := newIDP(t)
+	s, _ := loginServer(t, p)
+	b := s.browser()
+	b.login()
+	session := b.cookie("fairway_session")
+	b.want(403, "POST", "/auth/logout", "Sec-Fetch-Site", "cross-site")
+	b.want(204, "POST", "/auth/logout")
+	b.want(204, "POST", "/auth/logout") // nobody any more
+	p.answerWith(map[string]any{"aud": "somebody else"})
+	there := b.callback()
+	b.want(401, "GET", there.String())
+	text := s.as(adminToken, "GET", "/api/v1/audit?kind=session", "").body
+	var all struct{ Items []fairway.Change }
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	var got []string
+	for _, c := range all.Items {
+		if c.From == "" {
+			t.Errorf("it is not recorded from where: %+v", c)
+		}
+		got = append(got, fmt.Sprintf("%s %s %v", c.Who, c.Event, c.After["/deed"]))
+	}
+	who := p.url + "#s-1"
+	want := []string{p.url + " denied log in", who + " logged-out <nil>", who + " denied POST /auth/logout", who + " logged-in <nil>"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the record says %q, want %q", got, want)
+	}
+	for _, secret := range []string{session, there.Query().Get("code"), there.Query().Get("state")} {
+		if secret == "" || strings.Contains(text, secret) {
+			t.Errorf("%q is in the record: %s", secret, text)
+		}
 	}
 }
 
