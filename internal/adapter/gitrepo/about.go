@@ -24,7 +24,7 @@ func (s *Source) Subject(ctx context.Context, revision string) (string, error) {
 func (s *Source) Location() string {
 	switch b := s.backend.(type) {
 	case *mirror:
-		return hidePassword(b.o.Location)
+		return b.o.Location
 	case *dir:
 		return b.o.Location
 	}

@@ -28,6 +28,9 @@ var flags = []string{
 	"-c", "fetch.fsckObjects=true",
 	"-c", "protocol.ext.allow=never",
 	"-c", "core.quotePath=false",
+	// A remote that says nothing at all for so long is given up.
+	"-c", "http.lowSpeedLimit=1",
+	"-c", "http.lowSpeedTime=300",
 }
 
 // repositoryVars are the variables that would point git to another repository;
@@ -36,8 +39,11 @@ var repositoryVars = map[string]bool{
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_CONFIG": true, "GIT_CONFIG_PARAMETERS": true, "GIT_OBJECT_DIRECTORY": true,
 	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_IMPLICIT_WORK_TREE": true, "GIT_GRAFT_FILE": true, "GIT_INDEX_FILE": true,
 	"GIT_NO_REPLACE_OBJECTS": true, "GIT_REPLACE_REF_BASE": true, "GIT_PREFIX": true, "GIT_SHALLOW_FILE": true, "GIT_COMMON_DIR": true,
-	"GIT_NAMESPACE": true, "GIT_QUARANTINE_PATH": true, "GIT_EXTERNAL_DIFF": true, "GIT_TRACE": true,
+	"GIT_NAMESPACE": true, "GIT_QUARANTINE_PATH": true, "GIT_EXTERNAL_DIFF": true,
 }
+
+// defaultSSH never asks, and notices a remote that is gone.
+const defaultSSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4"
 
 // environment is the process's own without what would change git's behaviour.
 func environment() []string {
@@ -48,6 +54,8 @@ func environment() []string {
 		switch {
 		case repositoryVars[name], name == "LC_ALL", name == "LANGUAGE":
 			continue
+		case strings.HasPrefix(name, "GIT_TRACE"), name == "GIT_CURL_VERBOSE": // these show credentials
+			continue
 		case name == "GIT_TERMINAL_PROMPT", name == "GIT_CONFIG_NOSYSTEM", name == "GIT_CONFIG_GLOBAL":
 			continue
 		case name == "GIT_SSH_COMMAND", name == "GIT_SSH":
@@ -56,7 +64,7 @@ func environment() []string {
 		env = append(env, kv)
 	}
 	if !ssh {
-		env = append(env, "GIT_SSH_COMMAND=ssh -o BatchMode=yes")
+		env = append(env, "GIT_SSH_COMMAND="+defaultSSH)
 	}
 	return env
 }
@@ -91,7 +99,13 @@ func (e *gitError) Error() string {
 // run returns what a command prints. The error is a *gitError, the context's,
 // or CodeUnavailable when git is not there.
 func (g git) run(ctx context.Context, args ...string) (string, error) {
+	return g.runWith(ctx, nil, args...)
+}
+
+// runWith adds variables to the environment, which win.
+func (g git) runWith(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()

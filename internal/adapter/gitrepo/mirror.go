@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/nearest"
@@ -27,12 +28,31 @@ type mirror struct {
 	// waiting for it ends with the context.
 	turn chan struct{}
 
+	// inURL is what the location held before its host; nil for nothing.
+	inURL *Credential
+	// patience is how long the remote may take to say where its branches are,
+	// fetchTime how long a whole fetch may take.
+	patience, fetchTime time.Duration
+	background          sync.WaitGroup // the fetch under way
+
 	mu sync.Mutex
-	// fetched says that this process has seen the remote; at is where channels
-	// stood when they were last asked for. Guarded by mu.
+	// fetched says that this process has seen the remote, trouble how the last
+	// attempt ended; at is where channels stood when they were last asked for;
+	// cancel ends the fetch under way; suspect says that an object of the mirror
+	// could not be read. Guarded by mu.
 	fetched bool
+	trouble error
 	at      map[string]string
+	cancel  func()
+	suspect bool
+	// remade is when a damaged mirror was last made again; guarded by mu.
+	remade time.Time
 }
+
+const (
+	defaultPatience  = 2 * time.Minute
+	defaultFetchTime = time.Hour
+)
 
 func openGit(ctx context.Context, o Options) (*mirror, error) {
 	if o.Dir == "" {
@@ -46,10 +66,24 @@ func openGit(ctx context.Context, o Options) (*mirror, error) {
 		}
 		o.Location = abs
 	}
-	m := &mirror{git: git{source: o.Name, dir: o.Dir}, o: o, inPlace: samePath(o.Location, o.Dir), turn: make(chan struct{}, 1), at: map[string]string{}}
+	location, inURL := withoutSecret(o.Location)
+	if inURL != nil {
+		o.Log.Warn("the URL of a repository holds a credential, which everybody sees who lists processes; use --git-credentials", "location", location)
+	}
+	o.Location = location
+	m := &mirror{
+		git: git{source: o.Name, dir: o.Dir}, o: o, inPlace: samePath(o.Location, o.Dir), turn: make(chan struct{}, 1), at: map[string]string{},
+		inURL: inURL, patience: defaultPatience, fetchTime: defaultFetchTime,
+	}
 	m.objects = newObjects(m.git)
+	m.objects.damaged = m.doubt
 	if m.inPlace {
-		return m, m.check(ctx)
+		err := m.check(ctx)
+		if err == nil && m.mark(ctx) != "false" {
+			// Best effort: it may belong to somebody else.
+			_, _ = m.run(ctx, "config", ownMark, "false")
+		}
+		return m, err
 	}
 	return m, m.prepare(ctx)
 }
@@ -114,15 +148,12 @@ func (m *mirror) prepare(ctx context.Context) error {
 	defer unlock()
 	entries, err := os.ReadDir(m.dir)
 	if err == nil && len(entries) > 0 {
-		return m.readable(ctx)
+		return m.usable(ctx)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fairway.Errorf(fairway.CodeUnavailable, "config source %s: mirror: %w", m.source, err)
 	}
-	if _, err := m.run(ctx, "init", "--quiet", "--bare"); err != nil {
-		return m.coded(fairway.CodeUnavailable, err, "config source %s: make the mirror %s", m.source, m.dir)
-	}
-	return nil
+	return m.create(ctx, m.git)
 }
 
 // coded gives an error of git a code; errors that have one keep it.
@@ -138,7 +169,7 @@ func (m *mirror) corrupt(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	hint := "the mirror is only a copy: remove " + m.dir + " and it is fetched again"
+	hint := "the mirror " + m.dir + " is only a copy: it is fetched again at the next refresh"
 	if m.inPlace {
 		hint = "check the repository with: git --git-dir " + m.dir + " fsck"
 	}
@@ -169,6 +200,9 @@ func (m *mirror) lock(ctx context.Context) (unlock func(), err error) {
 func (m *mirror) Resolve(ctx context.Context, channel string) (string, error) {
 	id, err := m.resolve(ctx, channel)
 	if fairway.ErrorCode(err) == fairway.CodeNotFound && !m.inPlace && !m.seenRemote() {
+		if err := m.firstTrouble(); err != nil {
+			return "", err
+		}
 		if err := m.Refresh(ctx); err != nil {
 			return "", err
 		}
@@ -183,6 +217,14 @@ func (m *mirror) seenRemote() bool {
 	return m.fetched
 }
 
+// firstTrouble is why a remote that was never reached could not be reached: every
+// channel would wait for it again.
+func (m *mirror) firstTrouble() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.trouble
+}
+
 func (m *mirror) resolve(ctx context.Context, channel string) (string, error) {
 	if channel == "" || strings.ContainsAny(channel, "\x00\n") {
 		return "", fairway.Errorf(fairway.CodeInvalid, "config source %s: %q is no channel", m.source, channel).WithHint("a channel is a branch, a tag or a commit")
@@ -194,12 +236,15 @@ func (m *mirror) resolve(ctx context.Context, channel string) (string, error) {
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
 	if err != nil {
+		if ctx.Err() == nil {
+			m.doubt()
+		}
 		return "", m.corrupt("look for channel "+channel+" in", m.failure(ctx, "cat-file", errOut.String(), err))
 	}
 	lines := strings.Split(string(out), "\n")
 	id, kind := header(lines[0])
 	if _, commit := header(lines[min(1, len(lines)-1)]); kind == "" || commit != "commit" {
-		return "", m.unknownChannel(ctx, channel)
+		return "", m.unknownChannel(ctx, channel, kind == "")
 	}
 	m.mu.Lock()
 	m.at[channel] = id
@@ -218,8 +263,9 @@ func header(line string) (id, kind string) {
 
 var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// unknownChannel names the nearest channel, and where a vanished one was.
-func (m *mirror) unknownChannel(ctx context.Context, channel string) error {
+// unknownChannel names the nearest channel, and where a vanished one was; missing
+// says that git does not know the name at all, or lacks what it stands for.
+func (m *mirror) unknownChannel(ctx context.Context, channel string, missing bool) error {
 	m.mu.Lock()
 	last := m.at[channel]
 	m.mu.Unlock()
@@ -231,14 +277,21 @@ func (m *mirror) unknownChannel(ctx context.Context, channel string) error {
 	if refErr != nil {
 		return refErr
 	}
-	var branches []string
+	if missing && (refs["refs/heads/"+channel] != "" || refs["refs/tags/"+channel] != "") {
+		m.doubt()
+		return m.corrupt("look for channel "+channel+" in", errors.New("the branch is there, its commit is not"))
+	}
+	var branches, tags []string
 	for ref := range refs {
 		if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
 			branches = append(branches, name)
+		} else if name, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+			tags = append(tags, name)
 		}
 	}
 	slices.Sort(branches)
-	near := nearest.To(channel, slices.Values(branches))
+	slices.Sort(tags)
+	near := nearest.To(channel, slices.Values(append(slices.Clone(branches), tags...)))
 	switch {
 	case last != "":
 		return err.WithHint("its clusters stay as they are; push the branch again, or move the clusters to another channel")
@@ -294,8 +347,15 @@ func (m *mirror) Open(ctx context.Context, revision string) (fs.FS, error) {
 	return &tree{objects: m.objects, rootID: root}, nil
 }
 
-// Close ends the reading process; the source can be used again after it.
+// Close ends the reading process and a fetch under way; the source can be used
+// again after it.
 func (m *mirror) Close() error {
+	m.mu.Lock()
+	if m.cancel != nil {
+		m.cancel()
+	}
+	m.mu.Unlock()
+	m.background.Wait()
 	m.objects.stop()
 	return nil
 }

@@ -30,13 +30,17 @@ const (
 type objects struct {
 	git   git
 	cache *cache
+	// damaged is called when an object that must be there cannot be read.
+	damaged func()
 
 	mu     sync.Mutex
 	reader *reader     // nil while no process runs; guarded by mu
 	sleep  *time.Timer // ends an idle reader; guarded by mu
 }
 
-func newObjects(g git) *objects { return &objects{git: g, cache: newCache(64 << 20)} }
+func newObjects(g git) *objects {
+	return &objects{git: g, cache: newCache(64 << 20), damaged: func() {}}
+}
 
 // object is the content of a blob, or the entries of a tree.
 type object struct {
@@ -67,7 +71,14 @@ func (s *objects) get(id string) (*object, error) {
 	if o := s.cache.get(id); o != nil {
 		return o, nil
 	}
-	return s.read(id)
+	o, err := s.read(id)
+	if errors.Is(err, errMissing) {
+		// A folder of the repository named it.
+		s.damaged()
+		return nil, fairway.Errorf(fairway.CodeUnavailable, "object %s is missing from %s", id, s.git.dir).
+			WithHint("the repository is damaged: git --git-dir %s fsck; a mirror is fetched again at the next refresh", s.git.dir)
+	}
+	return o, err
 }
 
 // read asks git for an object; a process that broke is started once more.
@@ -89,6 +100,7 @@ func (s *objects) read(name string) (*object, error) {
 		}
 		s.stopLocked()
 		if fresh || attempt > 0 {
+			s.damaged()
 			return nil, fairway.Errorf(fairway.CodeUnavailable, "read %s from %s: %w", name, s.git.dir, err).
 				WithHint("check the repository with: git --git-dir %s fsck", s.git.dir)
 		}

@@ -29,7 +29,7 @@ func (m *mirror) Promote(ctx context.Context, channel, revision string) error {
 	ref := "refs/heads/" + channel
 	old, exists := refs[ref]
 	if !exists {
-		return m.unknownChannel(ctx, channel)
+		return m.unknownChannel(ctx, channel, false)
 	}
 	if !objectID.MatchString(revision) {
 		return fairway.Errorf(fairway.CodeInvalid, "promote %s: %q is no revision", channel, revision).WithHint("a revision is the full id of a commit")
@@ -72,7 +72,7 @@ func (m *mirror) moveHere(ctx context.Context, channel, old, revision string) er
 // and that it is a fast-forward was seen before.
 func (m *mirror) push(ctx context.Context, channel, old, revision string) error {
 	ref := "refs/heads/" + channel
-	out, err := m.run(ctx, "push", "--porcelain", "--no-verify", "--force-with-lease="+ref+":"+old, "--end-of-options", m.o.Location, revision+":"+ref)
+	out, err := m.remote(ctx, m.git, "push", "--porcelain", "--no-verify", "--force-with-lease="+ref+":"+old, "--end-of-options", m.o.Location, revision+":"+ref)
 	if err != nil {
 		text := out + err.Error()
 		switch {
@@ -81,6 +81,8 @@ func (m *mirror) push(ctx context.Context, channel, old, revision string) error 
 		case strings.Contains(text, "[remote rejected]"):
 			return fairway.Errorf(fairway.CodeForbidden, "promote %s to %.12s: the remote refused the push: %s", channel, revision, rejection(text)).
 				WithHint("let the user of Fairway push to %s, or unprotect the branch for it", channel)
+		case refused(err):
+			return m.refusedPush(err, channel, revision)
 		}
 		return m.unreachable("push "+channel+" to", err)
 	}

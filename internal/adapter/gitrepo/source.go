@@ -27,8 +27,25 @@ type Options struct {
 	// When Location is the same folder, that repository is read in place and
 	// nothing is fetched. Not used by KindDir.
 	Dir string
+	// Credential tells by what right the location is read and written; nil, or a
+	// nil Credential, means what git finds by itself: an SSH agent, GIT_SSH_COMMAND,
+	// GIT_ASKPASS. Not asked for paths.
+	Credential func(ctx context.Context, location string) (*Credential, error)
 	// Log is told what moved; nil means nobody is.
 	Log *slog.Logger
+}
+
+// Credential is the right to speak to a remote, now.
+type Credential struct {
+	// Username and Password are for HTTPS; both are "" for SSH.
+	Username, Password string
+	// SSHKey and KnownHosts are files; KnownHosts "" means those of the user.
+	SSHKey, KnownHosts string
+	// About says for people where the credential comes from, without a secret.
+	About string
+	// Rejected is told that the remote refused the credential, and reports
+	// whether another one may be had at once; nil means that it may not.
+	Rejected func() bool
 }
 
 // Source is a config source. It is safe for concurrent use, also by several

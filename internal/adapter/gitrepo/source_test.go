@@ -168,36 +168,6 @@ func TestEmptyRepository(t *testing.T) {
 	wants(t, err, fairway.CodeNotFound, `there is no channel "dev"`, "no branches yet")
 }
 
-// TestCorruptMirror: a damaged copy says so, and is made again once removed.
-func TestCorruptMirror(t *testing.T) {
-	t.Parallel()
-	r := newRepo(t)
-	s := open(t, r.dir, nil)
-	id := resolve(t, s, "dev")
-	dir := s.backend.(*mirror).dir
-	if err := os.RemoveAll(filepath.Join(dir, "objects")); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.Resolve(t.Context(), "dev")
-	wants(t, err, fairway.CodeUnavailable, "repository "+dir, "remove "+dir)
-	_, err = s.Open(t.Context(), id)
-	if err == nil {
-		t.Error("a revision of a damaged mirror was opened")
-	}
-	wants(t, s.Refresh(t.Context()), fairway.CodeUnavailable, "", "")
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(t.Context(), s.backend.(*mirror).o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
-	if got := read(t, again, resolve(t, again, "dev"), "cluster/a.yaml"); got != "one\n" {
-		t.Errorf("read %q", got)
-	}
-}
-
 // TestDamagedObject: a file that cannot be read is an error of the
 // repository, not an empty file.
 func TestDamagedObject(t *testing.T) {
