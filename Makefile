@@ -26,6 +26,8 @@ needs:
 needs-test: needs
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >&2; } || { \
 		echo "error: PostgreSQL is needed by the tests and not found" >&2; echo "hint: sudo apt-get install postgresql" >&2; exit 1; }
+	@command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq openssh-server >&2; } || { \
+		echo "error: sshd is needed by the tests and not found" >&2; echo "hint: sudo apt-get install openssh-server" >&2; exit 1; }
 
 build: needs ## build bin/fairway
 	@mkdir -p bin

@@ -57,6 +57,9 @@ type Options struct {
 	// ConfigSources are NAME:git:URL or NAME:dir:PATH in order of precedence; at
 	// least one.
 	ConfigSources []string
+	// GitCredentials is a file that says by what right git repositories are read
+	// and written; "" means what git finds by itself.
+	GitCredentials string
 	// RegistryFile is imported when its content changes; "" means none.
 	RegistryFile string
 	// RegistryGit is a git repository whose file RegistryGitPath on the branch
@@ -86,6 +89,7 @@ type App struct {
 	store     fairway.Store
 	queue     *work.Queue
 	source    fairway.Configuration
+	rights    gitRights
 	fromGit   *gitRegistry // nil when the registry is not in git
 	deliverer *deliver.Deliverer
 	updater   *update.Updater
@@ -139,6 +143,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.store = store
 	a.onStop("store", func(context.Context) error { return store.Close() })
+	if a.rights, err = readRights(a.GitCredentials); err != nil {
+		return err
+	}
 	if a.source, err = a.openSources(ctx); err != nil {
 		return err
 	}

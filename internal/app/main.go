@@ -107,7 +107,7 @@ func width(w io.Writer) int {
 func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
 	log := logger(stderr, o.LogFormat, o.Debug)
 	a, err := New(ctx, Options{
-		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, RegistryFile: o.RegistryFile, RegistryDefaults: o.Defaults,
+		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, GitCredentials: o.GitCredentials, RegistryFile: o.RegistryFile, RegistryDefaults: o.Defaults,
 		RegistryGit: o.RegistryGit, RegistryGitBranch: o.RegistryGitBranch, RegistryGitPath: o.RegistryGitPath,
 		Database: o.Database, TLSCert: o.TLSCert, TLSKey: o.TLSKey, AccessFile: o.AccessFile, RefuseClearSecrets: o.RefuseClearSecrets, RateLimit: o.RateLimit,
 		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: version, Log: log,

@@ -83,7 +83,7 @@ func (a *App) openRegistry(ctx context.Context) error {
 			WithHint("--registry-git-path is relative to the repository, for example fleet/clusters.yaml")
 	}
 	source, err := gitrepo.Open(ctx, gitrepo.Options{
-		Name: "registry", Kind: gitrepo.KindGit, Location: a.RegistryGit, Dir: filepath.Join(a.DataDir, "registry.git"), Log: a.Log,
+		Name: "registry", Kind: gitrepo.KindGit, Location: a.RegistryGit, Dir: filepath.Join(a.DataDir, "registry.git"), Log: a.Log, Credential: a.rights,
 	})
 	if err != nil {
 		return err

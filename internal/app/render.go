@@ -172,6 +172,10 @@ func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*gitrepo.So
 	if err != nil {
 		return nil, err
 	}
+	rights, err := readRights(o.GitCredentials)
+	if err != nil {
+		return nil, err
+	}
 	var all []*gitrepo.Source
 	for _, one := range options {
 		if one.Kind == gitrepo.KindGit {
@@ -179,7 +183,7 @@ func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*gitrepo.So
 				return nil, err
 			}
 		}
-		one.Log = slog.New(slog.DiscardHandler)
+		one.Log, one.Credential = slog.New(slog.DiscardHandler), rights
 		source, err := gitrepo.Open(ctx, one)
 		if err != nil {
 			return nil, err

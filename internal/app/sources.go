@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/adapter/gitauth"
 	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/engine/sources"
 )
@@ -22,7 +23,7 @@ func (a *App) openSources(ctx context.Context) (fairway.Configuration, error) {
 	a.placeMirrors(options)
 	var all []*gitrepo.Source
 	for _, o := range options {
-		o.Log = a.Log
+		o.Log, o.Credential = a.Log, a.rights
 		source, err := gitrepo.Open(ctx, o)
 		if err != nil {
 			return nil, err
@@ -40,6 +41,24 @@ func combined(all []*gitrepo.Source) (*sources.Combined, error) {
 		some = append(some, s)
 	}
 	return sources.New(some...)
+}
+
+// gitRights tells by what right a git repository is spoken to.
+type gitRights func(ctx context.Context, location string) (*gitrepo.Credential, error)
+
+// readRights reads a file of credentials; "" means that there are none.
+func readRights(file string) (gitRights, error) {
+	if file == "" {
+		return nil, nil
+	}
+	all, err := gitauth.Read(file, gitauth.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, location string) (*gitrepo.Credential, error) {
+		c, err := all.For(ctx, location)
+		return (*gitrepo.Credential)(c), err
+	}, nil
 }
 
 // placeMirrors gives every git source the folder of its mirror: DATA/config.git

@@ -111,7 +111,11 @@ func (e *entry) prepare(dir string, o Options) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	prefix, err := parsePlace(e.URL)
 	if err != nil {
-		bad("url %q: %v", e.URL, err)
+		if strings.Contains(e.URL, "@") {
+			bad("url: %v", err) // it may hold a secret
+		} else {
+			bad("url %q: %v", e.URL, err)
+		}
 	}
 	e.prefix = prefix
 	for _, name := range []*string{&e.TokenFile, &e.SSHKeyFile, &e.KnownHostsFile} {

@@ -112,6 +112,7 @@ components without manifests, actions behind #, images without a version, and fi
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
 	f.StringVar(&o.RegistryFile, "registry-file", "", "clusters.yaml whose config items count as defined")
 	f.StringVar(&o.Channel, "channel", "HEAD", "branch, tag or commit of git sources")
+	f.StringVar(&o.GitCredentials, "git-credentials", "", gitCredentialsHelp)
 	f.StringVar(&o.WorkDir, "workdir", "", "folder for copies of git repositories (default: the user's cache)")
 	defaultsFlags(c, &o.Defaults)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -67,6 +67,9 @@ type ServerOptions struct {
 	// RegistryGit is a repository whose file RegistryGitPath on the branch
 	// RegistryGitBranch is the registry; "" means none.
 	RegistryGit, RegistryGitBranch, RegistryGitPath string
+	// GitCredentials is a file that says by what right git repositories are read
+	// and written; "" means what git finds by itself.
+	GitCredentials string
 	// Defaults are for entries of the registry file that leave them out; they
 	// win over those of fairway.yaml.
 	Defaults registryfile.Defaults

@@ -28,11 +28,16 @@ type SubjectOptions struct {
 	// To is the branch, tag or commit to look at instead of the cluster's channel,
 	// or SOURCE=REVISION for single sources, with commas; "" means the channel.
 	To string
+	// GitCredentials is a file that says by what right git repositories are read;
+	// "" means what git finds by itself.
+	GitCredentials string
 	// WorkDir is for copies of git repositories; "" means the user's cache.
 	WorkDir string
 	// RevealSecrets keeps secrets in what is rendered.
 	RevealSecrets bool
 }
+
+const gitCredentialsHelp = "YAML file: SSH keys, tokens and GitHub Apps for git repositories, by URL (default: what git finds by itself, such as an SSH agent)"
 
 // subject adds the flags of SubjectOptions to a command. The returned function
 // checks them, and asks the server for the clusters when no file is named.
@@ -44,6 +49,7 @@ func (e *env) subject(c *cobra.Command, o *SubjectOptions) func(context.Context)
 	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:dir:PATH or NAME:git:URL; repeatable, later ones override defaults of earlier ones")
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
 	f.StringVar(&o.Lookups, "lookups", "", "JSON file with recorded answers of the cloud")
+	f.StringVar(&o.GitCredentials, "git-credentials", "", gitCredentialsHelp)
 	f.StringVar(&o.To, "to", "", "branch, tag or commit of git sources to look at instead of the cluster's channel; SOURCE=REVISION[,...] for one of several sources")
 	f.StringVar(&o.WorkDir, "workdir", "", "folder for copies of git repositories (default: the user's cache)")
 	f.BoolVar(&o.RevealSecrets, "reveal-secrets", false, "show secrets; without it *** stands in their place")

@@ -53,6 +53,7 @@ It writes DATA/server.json, by which the other commands find it, and runs until 
 	f.Float64Var(&o.RateLimit, "rate-limit", 0, "requests a second that one caller may send; -1 is no limit (default 2000)")
 	f.StringArrayVar(&o.ConfigSources, "config-source", nil, "NAME:git:URL or NAME:dir:PATH; repeatable, later ones override defaults of earlier ones")
 	f.StringVar(&directory, "directory", "", "a configuration folder; the same as --config-source main:dir:PATH")
+	f.StringVar(&o.GitCredentials, "git-credentials", "", gitCredentialsHelp)
 	f.StringVar(&o.RegistryFile, "registry-file", "", "clusters.yaml, imported whenever its content changes; it never deletes a cluster")
 	f.StringVar(&o.RegistryGit, "registry-git", "", "git repository whose clusters.yaml is the registry, instead of --registry-file: imported whenever a commit changes it; the API then refuses to change what the file decides")
 	f.StringVar(&o.RegistryGitBranch, "registry-git-branch", "", "branch of --registry-git (default main)")
