@@ -24,6 +24,16 @@ type Finding struct {
 // String returns "pointer: message".
 func (f Finding) String() string { return f.Pointer + ": " + f.Message }
 
+// NewFindings returns the findings about after that before did not have: an
+// entry that is wrong elsewhere can still be changed. after is used up.
+func NewFindings(before, after []Finding) []Finding {
+	old := map[string]bool{}
+	for _, f := range before {
+		old[f.String()] = true
+	}
+	return slices.DeleteFunc(after, func(f Finding) bool { return old[f.String()] })
+}
+
 // The limits of what a registry stores, in bytes.
 const (
 	MaxConfigItem = 256 << 10

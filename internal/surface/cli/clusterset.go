@@ -56,7 +56,7 @@ func changeEntry(ctx context.Context, api *client.Client, name string, dryRun bo
 
 // allowed refuses what the server would refuse, before anything is sent.
 func allowed(before, after *fairway.Cluster) error {
-	if err := refuse("cluster "+before.Alias, fresh(before.Validate(), after.Validate())); err != nil {
+	if err := refuse("cluster "+before.Alias, fairway.NewFindings(before.Validate(), after.Validate())); err != nil {
 		return err
 	}
 	return fairway.Transition(before, after)

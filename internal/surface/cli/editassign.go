@@ -214,16 +214,6 @@ func refuse(what string, findings []fairway.Finding) error {
 	return err
 }
 
-// fresh are the findings about after that before did not have: an entry that is
-// wrong elsewhere can still be changed.
-func fresh(before, after []fairway.Finding) []fairway.Finding {
-	old := map[string]bool{}
-	for _, f := range before {
-		old[f.String()] = true
-	}
-	return slices.DeleteFunc(after, func(f fairway.Finding) bool { return old[f.String()] })
-}
-
 // plural writes "1 cluster" and "3 clusters".
 func plural(n int, noun string) string {
 	if n == 1 {

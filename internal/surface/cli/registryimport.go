@@ -205,7 +205,7 @@ func (p *importing) cluster(api *client.Client, before, one *fairway.Cluster) er
 		p.same++
 		return nil
 	}
-	if err := refuse("cluster "+one.ID, fresh(before.Validate(), after.Validate())); err != nil {
+	if err := refuse("cluster "+one.ID, fairway.NewFindings(before.Validate(), after.Validate())); err != nil {
 		return err
 	}
 	p.writes = append(p.writes, write{out, func(ctx context.Context) error {

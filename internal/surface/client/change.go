@@ -2,134 +2,80 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/fairwayhq/fairway"
 )
 
-// tries is how often a step is sent again because only the manager has written
-// meanwhile.
+// tries is how often a change is sent again because only the manager has
+// written meanwhile.
 const tries = 10
 
-// step is one write of a change, and what the cluster is after it.
-type step struct {
-	what  string
-	send  func(ctx context.Context, etag string) (string, error)
-	apply func(c *fairway.Cluster)
+// ChangeCluster makes a cluster what after says, node pools included, if it
+// still is what before says: both are as Entry returns them. It is one write:
+// all of it is done, or nothing. Status and creation time are not looked at, so
+// that what the manager reports meanwhile does not matter. CodePrecondition when
+// somebody else has changed the cluster.
+func (c *Client) ChangeCluster(ctx context.Context, before, after *fairway.Cluster) (*fairway.Cluster, error) {
+	is := before
+	for n := 1; ; n++ {
+		wanted := is.Clone()
+		after.Clone().RestoreTo(wanted)
+		if after.LifecycleStatus != before.LifecycleStatus {
+			wanted.LifecycleStatus = after.LifecycleStatus
+		}
+		if len(changed(is, wanted)) == 0 && samePools(is, wanted) {
+			return is.Clone(), nil
+		}
+		now, err := c.putEntry(ctx, is.ETag, wanted)
+		if err == nil || fairway.ErrorCode(err) != fairway.CodePrecondition || n == tries {
+			return now, err
+		}
+		// The tag of another version says who has written: the manager its status,
+		// our own attempt whose answer was lost, or somebody else.
+		now, err = c.Entry(ctx, before.ID)
+		switch {
+		case err != nil:
+			return nil, err
+		case same(now, wanted):
+			return now, nil
+		case !same(now, is):
+			return nil, fairway.Errorf(fairway.CodePrecondition, "cluster %s was changed by somebody else meanwhile", before.ID).
+				WithHint("`fairway cluster history %s` shows by whom; look at it again, and repeat the change", before.ID)
+		}
+		is = now
+	}
 }
 
-// ChangeCluster makes a cluster what after says, if it still is what before
-// says: both are as Entry returns them. Status and creation time are not looked
-// at, so that what the manager reports meanwhile does not matter. It takes one
-// write for the fields and config items, and one more for each node pool that
-// differs; an error says which of them were carried out. CodePrecondition when
-// somebody else has changed the cluster. Node pools that are new come last in
-// their order, because the registry API cannot move any.
-func (c *Client) ChangeCluster(ctx context.Context, before, after *fairway.Cluster) (*fairway.Cluster, error) {
-	now := before.Clone()
-	var done []string
-	for _, s := range c.steps(before, after) {
-		err := c.take(ctx, s, now)
-		switch {
-		case err == nil:
-			done = append(done, s.what)
-		case len(done) == 0:
-			return nil, err
-		default:
-			return nil, fmt.Errorf("%s of cluster %s: %w; carried out before that: %s", s.what, before.ID, err, strings.Join(done, ", "))
-		}
+// putEntry writes an entry as a whole.
+func (c *Client) putEntry(ctx context.Context, etag string, one *fairway.Cluster) (*fairway.Cluster, error) {
+	now, err := c.cluster(ctx, request{method: http.MethodPut, path: "/api/v1/clusters/" + url.PathEscape(one.ID), etag: etag, body: entryOf(one)})
+	if err != nil {
+		return nil, err
+	}
+	// The registry API, which Entry reads, writes out what is empty.
+	if now.NodePools == nil {
+		now.NodePools = []fairway.NodePool{}
+	}
+	now.ConfigItems = filledItems(now.ConfigItems)
+	for i := range now.NodePools {
+		now.NodePools[i].ConfigItems = filledItems(now.NodePools[i].ConfigItems)
 	}
 	return now, nil
 }
 
-// take carries out one step on a cluster that is known as it is now.
-func (c *Client) take(ctx context.Context, s step, now *fairway.Cluster) error {
-	wanted := now.Clone()
-	s.apply(wanted)
-	for n := 1; ; n++ {
-		etag, err := s.send(ctx, now.ETag)
-		if err == nil && etag != "" {
-			*now, now.ETag = *wanted, etag
-			return nil
-		}
-		if err != nil && (fairway.ErrorCode(err) != fairway.CodePrecondition || n == tries) {
-			return err
-		}
-		// A tag of another version says who has written: the manager its status,
-		// our own attempt whose answer was lost, or somebody else.
-		is, readErr := c.Entry(ctx, now.ID)
-		switch {
-		case readErr != nil:
-			return readErr
-		case same(is, wanted):
-			*now, now.ETag = *wanted, is.ETag
-			return nil
-		case err == nil || !same(is, now):
-			return fairway.Errorf(fairway.CodePrecondition, "cluster %s was changed by somebody else meanwhile", now.ID).
-				WithHint("`fairway cluster history %s` shows by whom; look at it again, and repeat the change", now.ID)
-		}
-		now.ETag = is.ETag
+func filledItems(items map[string]string) map[string]string {
+	if items == nil {
+		return map[string]string{}
 	}
+	return items
 }
 
-// steps are the writes that lead from one cluster to another.
-func (c *Client) steps(before, after *fairway.Cluster) []step {
-	id := before.ID
-	var all []step
-	if fields := changed(before, after); len(fields) > 0 {
-		all = append(all, step{
-			what: "the change of " + strings.Join(slices.Sorted(maps.Keys(fields)), ", "),
-			send: func(ctx context.Context, etag string) (string, error) {
-				one, err := c.PatchCluster(ctx, id, etag, fields)
-				if err != nil {
-					return "", err
-				}
-				return one.ETag, nil
-			},
-			apply: func(to *fairway.Cluster) {
-				pools := to.NodePools
-				after.RestoreTo(to)
-				to.NodePools, to.LifecycleStatus = pools, after.LifecycleStatus
-			},
-		})
-	}
-	for _, p := range after.NodePools {
-		if old, exists := before.Pool(p.Name); exists && samePool(old, p) {
-			continue
-		}
-		all = append(all, step{
-			what: "node pool " + p.Name,
-			send: func(ctx context.Context, etag string) (string, error) { return c.PutPool(ctx, id, etag, p) },
-			apply: func(to *fairway.Cluster) {
-				i := slices.IndexFunc(to.NodePools, func(one fairway.NodePool) bool { return one.Name == p.Name })
-				if i < 0 {
-					to.NodePools = append(to.NodePools, p)
-					return
-				}
-				to.NodePools[i] = p
-			},
-		})
-	}
-	for _, p := range before.NodePools {
-		if _, stays := after.Pool(p.Name); stays {
-			continue
-		}
-		all = append(all, step{
-			what: "the deletion of node pool " + p.Name,
-			send: func(ctx context.Context, etag string) (string, error) { return "", c.DeletePool(ctx, id, etag, p.Name) },
-			apply: func(to *fairway.Cluster) {
-				to.NodePools = slices.DeleteFunc(to.NodePools, func(one fairway.NodePool) bool { return one.Name == p.Name })
-			},
-		})
-	}
-	return all
-}
-
-// changed are the fields that a PATCH has to give.
+// changed are the fields but node pools in which two clusters differ.
 func changed(before, after *fairway.Cluster) map[string]any {
 	fields := map[string]any{}
 	for name, values := range map[string][2]string{
@@ -169,7 +115,11 @@ func same(a, b *fairway.Cluster) bool {
 			one.LifecycleStatus = fairway.StatusReady
 		}
 	}
-	return len(changed(&x, &y)) == 0 && slices.EqualFunc(a.NodePools, b.NodePools, samePool)
+	return len(changed(&x, &y)) == 0 && samePools(a, b)
+}
+
+func samePools(a, b *fairway.Cluster) bool {
+	return slices.EqualFunc(a.NodePools, b.NodePools, samePool)
 }
 
 func samePool(a, b fairway.NodePool) bool {

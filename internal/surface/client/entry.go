@@ -36,6 +36,11 @@ func (c *Client) Entry(ctx context.Context, id string) (*fairway.Cluster, error)
 
 // CreateCluster creates a cluster and returns it as it is stored.
 func (c *Client) CreateCluster(ctx context.Context, one fairway.Cluster) (*fairway.Cluster, error) {
+	return c.cluster(ctx, request{method: http.MethodPost, path: "/kubernetes-clusters", body: entryOf(&one)})
+}
+
+// entryOf is what people decide of a cluster, as the server reads it.
+func entryOf(one *fairway.Cluster) map[string]any {
 	body := map[string]any{
 		"id": one.ID, "alias": one.Alias, "infrastructure_account": one.InfrastructureAccount, "local_id": one.LocalID,
 		"api_server_url": one.APIServerURL, "channel": one.Channel, "environment": one.Environment, "criticality_level": one.CriticalityLevel,
@@ -49,7 +54,7 @@ func (c *Client) CreateCluster(ctx context.Context, one fairway.Cluster) (*fairw
 		pools = append(pools, whole(p))
 	}
 	body["node_pools"] = pools
-	return c.cluster(ctx, request{method: http.MethodPost, path: "/kubernetes-clusters", body: body})
+	return body
 }
 
 // PatchCluster changes the given fields of a cluster. config_items are replaced

@@ -60,6 +60,7 @@ func (a *api) fleet(mux *http.ServeMux) {
 	h := humago.New(mux, config)
 
 	a.fleetClusters(h)
+	a.fleetEntries(h)
 	a.fleetAccounts(h)
 	get(a, h, "list-updates", "/api/v1/updates", "Updates, newest first", a.listUpdates)
 	get(a, h, "get-update", "/api/v1/updates/{update}", "An update with its steps", a.getUpdate)

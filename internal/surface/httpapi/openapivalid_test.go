@@ -189,6 +189,7 @@ func TestFleet_AnswersAreAsDescribed(t *testing.T) {
 		{"list-cluster-history", "viewer", "GET", "clusters/kube-1/history", "", 200}, {"list-cluster-history", "viewer", "GET", "clusters/none/history", "", 404},
 		{"get-cluster-version", "viewer", "GET", "clusters/kube-1/history/1", "", 200}, {"get-cluster-version", "viewer", "GET", "clusters/kube-1/history/x", "", 400},
 		{"restore-cluster", "operator", "POST", "clusters/kube-1/restore", `{"seq":1,"dry_run":true}`, 200}, {"restore-cluster", "viewer", "POST", "clusters/kube-1/restore", `{"seq":1}`, 403},
+		{"put-cluster", "operator", "PUT", "clusters/kube-2", `{"x":1}`, 400}, {"put-cluster", "operator", "PUT", "clusters/none", `{}`, 404}, {"put-cluster", "viewer", "PUT", "clusters/kube-2", `{}`, 403},
 		{"restore-cluster", "operator", "POST", "clusters/kube-1/restore", `{"seq":"` + long + `"}`, 413}, {"restore-cluster", "operator", "POST", "clusters/kube-1/restore", `{"seq":0,"x":1}`, 400},
 		{"list-audit", adminToken, "GET", "audit?limit=3", "", 200}, {"list-audit", "viewer", "GET", "audit", "", 403},
 		{"verify-audit", adminToken, "GET", "audit/verify", "", 200}, {"verify-audit", "viewer", "GET", "audit/verify", "", 403},

@@ -56,7 +56,7 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	if err := a.creatable(c.ID); err != nil {
 		return err
 	}
-	if err := a.accountKnown(r, c); err != nil {
+	if err := a.accountKnown(r.Context(), c); err != nil {
 		return err
 	}
 	clear, err := a.clearSecrets(nil, c)
@@ -112,15 +112,19 @@ func (a *api) seenCluster(r *http.Request) (*fairway.Cluster, error) {
 	return c, nil
 }
 
-// edit changes the cluster of the path in one step: it exists for the caller,
+// editOf is edit for the cluster of the path.
+func (a *api) editOf(r *http.Request, deed fairway.Deed, change func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
+	return a.edit(r.Context(), r.PathValue("cluster"), r.Header.Get("If-Match"), deed, change)
+}
+
+// edit changes a cluster in one step: it exists for the caller,
 // the caller has seen its newest version if it says so (If-Match), may do it
 // both where the cluster was and where it is then, and no rule forbids the
 // change. Only then it is stored.
-func (a *api) edit(r *http.Request, deed fairway.Deed, change func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
-	ctx := r.Context()
+func (a *api) edit(ctx context.Context, id, ifMatch string, deed fairway.Deed, change func(c *fairway.Cluster) error) (*fairway.Cluster, error) {
 	var clear []string
 	var denied *fairway.Cluster
-	stored, err := a.Store.ChangeCluster(ctx, r.PathValue("cluster"), func(c *fairway.Cluster) error {
+	stored, err := a.Store.ChangeCluster(ctx, id, func(c *fairway.Cluster) error {
 		denied = nil
 		if !sees(ctx, fairway.PlaceOf(c)) {
 			return hidden("cluster", c.ID)
@@ -136,7 +140,7 @@ func (a *api) edit(r *http.Request, deed fairway.Deed, change func(c *fairway.Cl
 		if err := may(); err != nil {
 			return err
 		}
-		if err := matches(r, "cluster", c.ID, before.ETag); err != nil {
+		if err := matchesTag(ifMatch, "cluster", c.ID, before.ETag); err != nil {
 			return err
 		}
 		if err := change(c); err != nil {
@@ -180,14 +184,14 @@ func (a *api) changeCluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	stored, err := a.edit(r, deedOf(u, touched), func(c *fairway.Cluster) error {
+	stored, err := a.editOf(r, deedOf(u, touched), func(c *fairway.Cluster) error {
 		before := *c
 		u.Apply(c)
 		if err := refuse(within(c.Validate(), touched)); err != nil {
 			return err
 		}
 		if before.InfrastructureAccount != c.InfrastructureAccount {
-			return a.accountKnown(r, c)
+			return a.accountKnown(r.Context(), c)
 		}
 		return nil
 	})
@@ -215,8 +219,8 @@ func deedOf(u fairway.ClusterUpdate, touched []string) fairway.Deed {
 
 // accountKnown refuses a cluster of an account that the registry does not have,
 // once it has any: a fleet that keeps no accounts needs none.
-func (a *api) accountKnown(r *http.Request, c *fairway.Cluster) error {
-	all, err := a.Store.Accounts(r.Context())
+func (a *api) accountKnown(ctx context.Context, c *fairway.Cluster) error {
+	all, err := a.Store.Accounts(ctx)
 	if err != nil || len(all) == 0 {
 		return err
 	}
@@ -306,7 +310,7 @@ func (a *api) putItem(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	stored, err := a.edit(r, fairway.DeedReport, func(c *fairway.Cluster) error {
+	stored, err := a.editOf(r, fairway.DeedReport, func(c *fairway.Cluster) error {
 		if c.ConfigItems == nil {
 			c.ConfigItems = map[string]string{}
 		}
@@ -330,7 +334,7 @@ func tooLarge(c *fairway.Cluster) error {
 
 func (a *api) deleteItem(w http.ResponseWriter, r *http.Request) error {
 	key := r.PathValue("key")
-	if _, err := a.edit(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
+	if _, err := a.editOf(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
 		if _, ok := c.ConfigItems[key]; !ok {
 			return fairway.Errorf(fairway.CodeNotFound, "config item %q of cluster %s does not exist", key, c.ID)
 		}

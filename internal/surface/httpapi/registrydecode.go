@@ -18,6 +18,14 @@ var required = []string{"id", "alias", "infrastructure_account", "local_id", "ap
 
 // readCluster reads a whole cluster as POST takes it.
 func readCluster(o *object) (*fairway.Cluster, error) {
+	c := readEntry(o)
+	o.require(required...)
+	return c, refuse(merge(o.done(), c.Validate()))
+}
+
+// readEntry reads the fields of a cluster that people decide. What is wrong with
+// them is left to the object.
+func readEntry(o *object) *fairway.Cluster {
 	var c fairway.Cluster
 	read(o, "id", &c.ID)
 	read(o, "alias", &c.Alias)
@@ -34,8 +42,7 @@ func readCluster(o *object) (*fairway.Cluster, error) {
 	c.NodePools = o.pools()
 	o.ignore(readOnly...)
 	o.ignore("status")
-	o.require(required...)
-	return &c, refuse(merge(o.done(), c.Validate()))
+	return &c
 }
 
 // pools reads the field node_pools.

@@ -73,7 +73,7 @@ func checkPool(r *http.Request, o *object, p fairway.NodePool) error {
 // storePool changes a pool and answers with it.
 func (a *api) storePool(w http.ResponseWriter, r *http.Request, change func(c *fairway.Cluster) (*fairway.NodePool, error)) error {
 	var pool fairway.NodePool
-	stored, err := a.edit(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
+	stored, err := a.editOf(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
 		p, err := change(c)
 		if err == nil {
 			pool = *p
@@ -103,7 +103,7 @@ func noPool(c *fairway.Cluster, name string) error {
 }
 
 func (a *api) deletePool(w http.ResponseWriter, r *http.Request) error {
-	if _, err := a.edit(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
+	if _, err := a.editOf(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
 		p, err := poolOf(r, c)
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func (a *api) putPoolItem(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	stored, err := a.edit(r, fairway.DeedReport, func(c *fairway.Cluster) error {
+	stored, err := a.editOf(r, fairway.DeedReport, func(c *fairway.Cluster) error {
 		p, err := poolOf(r, c)
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func (a *api) putPoolItem(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) deletePoolItem(w http.ResponseWriter, r *http.Request) error {
 	key := r.PathValue("key")
-	if _, err := a.edit(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
+	if _, err := a.editOf(r, fairway.DeedWrite, func(c *fairway.Cluster) error {
 		p, err := poolOf(r, c)
 		if err != nil {
 			return err
