@@ -15,7 +15,42 @@ type Bundle struct {
 	// Acceptances are the preflight findings that the configuration accepts,
 	// malformed entries among them.
 	Acceptances []Acceptance
+	// Policies say what is done with objects of a component that changed or left
+	// without a change of the configuration, by component; "*" stands for all
+	// that are not named.
+	Policies map[string]ComponentPolicy
 }
+
+// Policy returns the policy of a component, also of one that left.
+func (b *Bundle) Policy(component string) ComponentPolicy {
+	if p, named := b.Policies[component]; named {
+		return p
+	}
+	return b.Policies["*"]
+}
+
+// ComponentPolicy is what fairway.yaml says of a component; the zero value is
+// that of a component that it does not name.
+type ComponentPolicy struct {
+	// Drift says what becomes of changes that somebody else made.
+	Drift DriftPolicy
+	// Prune says that objects are deleted when they leave the configuration.
+	Prune bool
+}
+
+// DriftPolicy says what becomes of a change that somebody else made to an object
+// that was applied. Whatever it says, an object is applied as a whole when its own
+// configuration changes, and one that was deleted is made again by the next update.
+type DriftPolicy string
+
+// The policies. The zero value is in between: sweeps report, and the next update
+// sets back.
+const (
+	// DriftReport: sweeps and updates name it and leave it alone.
+	DriftReport DriftPolicy = "report"
+	// DriftRepair: sweeps and updates set it back.
+	DriftRepair DriftPolicy = "repair"
+)
 
 // Component is one folder of manifests, rendered and normalised.
 type Component struct {

@@ -82,6 +82,8 @@ type InventoryItem struct {
 	Component string    `json:"component"`
 	// Digest is the SHA-256 (hex) of the object as applied, canonical JSON.
 	Digest string `json:"digest"`
+	// Owned is LiveObject.Owned as it was after the apply; "" when that is not known.
+	Owned string `json:"owned,omitempty"`
 	// Left says that the object has left the configuration and was not deleted.
 	Left bool `json:"left,omitempty"`
 }

@@ -52,10 +52,23 @@ type ConfigSource interface {
 	Promote(ctx context.Context, channel, revision string) error
 }
 
+// LiveObject is an object of a cluster as it is.
+type LiveObject struct {
+	// Object is nil when it does not exist, or the API server has no such kind.
+	Object Object
+	// Owned is a digest of the fields that Fairway owns by apply and of their
+	// values: it stays the same until somebody changes one of them. "" when
+	// Fairway owns none.
+	Owned  string
+	Health ObjectHealth
+}
+
 // ApplyResult is what applying one object did.
 type ApplyResult struct {
 	Ref    ObjectRef
 	Action Action
+	// Live is the object as the API server answered.
+	Live LiveObject
 }
 
 // EvictResult is the API server's answer to an eviction.
@@ -104,10 +117,13 @@ type Kubernetes interface {
 	Healthy(ctx context.Context) error
 	// ServerVersion returns the API server's git version, "v1.36.3".
 	ServerVersion(ctx context.Context) (string, error)
-	// Apply makes an object so by server-side apply.
-	Apply(ctx context.Context, o Object) (ApplyResult, error)
-	// Health returns the health of a live object, judged for its newest generation.
-	Health(ctx context.Context, ref ObjectRef) (ObjectHealth, error)
+	// Read returns objects as they are, each judged for its newest generation, in
+	// the order of the references; several of one kind are read together.
+	Read(ctx context.Context, refs []ObjectRef) ([]LiveObject, error)
+	// Apply makes an object so by server-side apply. before is the object as it was
+	// read a moment ago, nil for one that was not there; it only serves to say
+	// what the apply did.
+	Apply(ctx context.Context, o, before Object) (ApplyResult, error)
 	// Delete carries out one deletion and returns what was deleted; not found is success.
 	Delete(ctx context.Context, d Deletion) ([]ObjectRef, error)
 	// Workloads reads nodes, pods and budgets.

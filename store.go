@@ -173,6 +173,12 @@ type Journal interface {
 	// SetInventory replaces the inventory of a cluster.
 	SetInventory(ctx context.Context, clusterID string, items []InventoryItem) error
 
+	// Drift returns what the last look for changes by others found in a cluster;
+	// with a zero At when nobody has looked yet.
+	Drift(ctx context.Context, clusterID string) (*Drift, error)
+	// SaveDrift replaces it.
+	SaveDrift(ctx context.Context, d *Drift) error
+
 	// AppendEvent stores an event and sets its Seq.
 	AppendEvent(ctx context.Context, e *Event) error
 	// Events returns events with Seq > after in order; clusterID "" means all, limit 0 means 500.

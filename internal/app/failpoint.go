@@ -106,8 +106,8 @@ type failKubernetes struct {
 	fail failpoints
 }
 
-func (k failKubernetes) Apply(ctx context.Context, o fairway.Object) (r fairway.ApplyResult, err error) {
-	k.fail.around("apply", func() { r, err = k.Kubernetes.Apply(ctx, o) })
+func (k failKubernetes) Apply(ctx context.Context, o, before fairway.Object) (r fairway.ApplyResult, err error) {
+	k.fail.around("apply", func() { r, err = k.Kubernetes.Apply(ctx, o, before) })
 	return r, err
 }
 

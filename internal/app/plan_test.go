@@ -82,7 +82,7 @@ func TestPlanAndProvision_ExistingCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"team": "x"}}}); err != nil {
+	if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"team": "x"}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	text := run(0, "plan")

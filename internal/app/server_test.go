@@ -311,7 +311,7 @@ func (f *fleet) apply(id string, objects ...string) {
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			f.t.Fatal(err)
 		}
-		if _, err := k.Apply(f.t.Context(), o); err != nil {
+		if _, err := k.Apply(f.t.Context(), o, nil); err != nil {
 			f.t.Fatal(err)
 		}
 	}

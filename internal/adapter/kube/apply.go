@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairwayhq/fairway"
@@ -31,11 +32,14 @@ var (
 // it does not name stay with their owners. A namespaced object without a
 // namespace goes to "default", as with kubectl, and the namespace of a
 // cluster-scoped one is dropped; the result names the object as it is stored.
+// The number of replicas is left to an autoscaler that sets it.
+// before is what Read said of the object, nil when there was none: it tells
+// whether the apply created or changed anything.
 //
 // Conflicts, throttling and errors of the server are repeated for up to 30
 // seconds and within ctx, a kind that is not known yet for up to 10. What the
 // server rejects is CodeInvalid with the server's words.
-func (c *Cluster) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyResult, error) {
+func (c *Cluster) Apply(ctx context.Context, o, before fairway.Object) (fairway.ApplyResult, error) {
 	ref := o.Ref()
 	if ref.APIVersion == "" || ref.Kind == "" || ref.Name == "" {
 		return fairway.ApplyResult{Ref: ref}, fairway.Errorf(fairway.CodeInvalid, "apply %s: apiVersion, kind and metadata.name are needed", ref).
@@ -45,6 +49,9 @@ func (c *Cluster) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyRes
 	if err != nil {
 		return fairway.ApplyResult{Ref: ref}, translate(err, "apply "+ref.String())
 	}
+	if o, err = c.yielding(ctx, o, before); err != nil {
+		return fairway.ApplyResult{Ref: ref}, translate(err, "apply "+ref.String())
+	}
 	o, ref = scoped(o, ref, mapping)
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -52,9 +59,12 @@ func (c *Cluster) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyRes
 	}
 	result := fairway.ApplyResult{Ref: ref}
 	err = applyBackoff.retry(ctx, passes, func() error {
-		action, err := c.applyOnce(ctx, mapping, ref, o, body)
-		result.Action = action
-		return rejected(err, o, ref)
+		after, err := c.resource(mapping, ref.Namespace).Patch(ctx, ref.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: c.manager, Force: new(true)})
+		if err != nil {
+			return rejected(err, o, ref)
+		}
+		result.Action, result.Live = c.did(before, after, o), c.live(after)
+		return nil
 	})
 	return result, err
 }
@@ -89,25 +99,16 @@ func scoped(o fairway.Object, ref fairway.ObjectRef, mapping *meta.RESTMapping) 
 	return o, ref
 }
 
-// applyOnce reads the object, applies it and says what that changed. body is
-// the object as JSON.
-func (c *Cluster) applyOnce(ctx context.Context, mapping *meta.RESTMapping, ref fairway.ObjectRef, o fairway.Object, body []byte) (fairway.Action, error) {
-	objects := c.resource(mapping, ref.Namespace)
-	before, err := objects.Get(ctx, ref.Name, metav1.GetOptions{})
-	missing := apierrors.IsNotFound(err)
-	if err != nil && !missing {
-		return "", err
-	}
-	after, err := objects.Patch(ctx, ref.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: c.manager, Force: new(true)})
+// did says what an apply did to an object that was seen before it.
+func (c *Cluster) did(before fairway.Object, after *unstructured.Unstructured, applied fairway.Object) fairway.Action {
+	was := unstructured.Unstructured{Object: before}
 	switch {
-	case err != nil:
-		return "", err
-	case missing || before.GetUID() != after.GetUID():
-		return fairway.ActionCreated, nil
-	case before.GetResourceVersion() == after.GetResourceVersion() || !c.changed(before.Object, after.Object, o):
-		return fairway.ActionUnchanged, nil
+	case before == nil || was.GetUID() != after.GetUID():
+		return fairway.ActionCreated
+	case was.GetResourceVersion() == after.GetResourceVersion() || !c.changed(before, after.Object, applied):
+		return fairway.ActionUnchanged
 	}
-	return fairway.ActionChanged, nil
+	return fairway.ActionChanged
 }
 
 // rejected gives the error of an apply its meaning and the best hint.

@@ -1,6 +1,10 @@
 package kube
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
+)
 
 // changed reports whether an apply changed an object that has a new resource
 // version. Controllers write between the read and the apply too, so only what
@@ -11,21 +15,7 @@ func (c *Cluster) changed(before, after map[string]any, applied map[string]any) 
 	if applied["stringData"] != nil && !reflect.DeepEqual(before["data"], after["data"]) {
 		return true
 	}
-	return !reflect.DeepEqual(c.ownedFields(before), c.ownedFields(after)) || differs(before, after, applied)
-}
-
-// ownedFields returns the fields that the server notes as applied by Fairway,
-// nil for none.
-func (c *Cluster) ownedFields(live map[string]any) any {
-	metadata, _ := live["metadata"].(map[string]any)
-	entries, _ := metadata["managedFields"].([]any)
-	for _, e := range entries {
-		entry, _ := e.(map[string]any)
-		if entry["manager"] == c.manager && entry["operation"] == "Apply" && entry["subresource"] == nil {
-			return entry["fieldsV1"]
-		}
-	}
-	return nil
+	return !reflect.DeepEqual(manifest.AppliedFields(before, c.manager), manifest.AppliedFields(after, c.manager)) || differs(before, after, applied)
 }
 
 // differs reports whether two values differ in what is applied. Lists are

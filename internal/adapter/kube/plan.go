@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
 
@@ -157,7 +158,7 @@ func (o *observation) left(ctx context.Context, inventory []fairway.InventoryIte
 // look takes from a live object what a plan needs of it.
 func (o *observation) look(object fairway.Object) {
 	relevant := plan.Relevant(object)
-	departed := !o.remembered && !o.wanted[plan.KeyOf(object.Ref())] && o.ownedFields(object) != nil
+	departed := !o.remembered && !o.wanted[plan.KeyOf(object.Ref())] && manifest.AppliedFields(object, o.manager) != nil
 	if !relevant && !departed {
 		return
 	}

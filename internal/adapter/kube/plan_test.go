@@ -447,7 +447,7 @@ subjects: [{kind: User, name: PLANNER}]
 		t.Errorf("a namespace with contents is deleted, and nothing blocks: %+v", p.Findings)
 	}
 	// The proof that the user may not write.
-	if _, err := c.Apply(t.Context(), objects[0]); fairway.ErrorCode(err) != fairway.CodeForbidden {
+	if _, err := c.Apply(t.Context(), objects[0], nil); fairway.ErrorCode(err) != fairway.CodeForbidden {
 		t.Errorf("the planner could write: %v", err)
 	}
 }

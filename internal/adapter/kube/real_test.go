@@ -63,7 +63,11 @@ func namespace(t *testing.T, c *Cluster) string {
 // apply applies an object and returns what that did.
 func apply(t *testing.T, c *Cluster, o fairway.Object) fairway.Action {
 	t.Helper()
-	result, err := c.Apply(t.Context(), o)
+	before, err := c.Read(t.Context(), []fairway.ObjectRef{o.Ref()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := c.Apply(t.Context(), o, before[0].Object)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,94 +4,163 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/manifest"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
 
-const (
-	// applyAtOnce is how many objects of one stage are applied in parallel.
-	applyAtOnce = 8
-	// healthInterval is the pause between two looks at objects that are not healthy yet.
-	healthInterval = 500 * time.Millisecond
-)
+// applyAtOnce is how many objects of one stage are applied in parallel.
+const applyAtOnce = 8
 
-// manifests applies all objects in stages and waits until they are healthy.
+// applying is what the step that applies the manifests knows while it goes on.
+type applying struct {
+	*run
+	before []fairway.InventoryItem // as remembered from the last apply
+	known  map[plan.Key]fairway.InventoryItem
+	total  int
+
+	items   []fairway.InventoryItem // what has been dealt with, in order
+	counts  map[fairway.Action]int
+	waiting []fairway.InventoryItem // of these, those that are not healthy yet
+	drift   []fairway.DriftedObject
+	saved   bool // whether all that was written is remembered
+}
+
+// manifests makes all objects as the configuration has them, in stages, and waits
+// until they are healthy. Only what differs is written.
 func (r *run) manifests(ctx context.Context) (string, error) {
 	stages := manifest.Stages(r.bundle.Components)
-	total := 0
-	for _, stage := range stages {
-		total += len(stage)
+	a, err := r.beginApply(ctx, stages)
+	if err != nil {
+		return "", err
 	}
-	counts := map[fairway.Action]int{}
-	applied := 0
-	var inventory []fairway.InventoryItem
 	for _, stage := range stages {
 		if err := r.checkpoint(ctx); err != nil {
 			return "", err
 		}
-		items, err := r.applyStage(ctx, stage, counts)
-		if err != nil {
-			return "", err
+		err := a.stage(ctx, stage)
+		// What was applied is remembered also when the rest was rejected.
+		if err = errors.Join(err, a.remember(ctx)); err != nil {
+			return "", a.half(err)
 		}
-		inventory = append(inventory, items...)
-		applied += len(stage)
-		r.say(fmt.Sprintf("applying manifests, %d of %d", applied, total), "", "")
+		r.say(fmt.Sprintf("applying manifests, %d of %d", len(a.items), a.total), "", "")
 		if err := r.saveProgress(ctx); err != nil {
 			return "", err
 		}
 		// Objects of a new kind need the definition to be established first.
-		if err := r.waitHealthy(ctx, definitions(items)); err != nil {
+		if err := r.waitHealthy(ctx, definitions(a.waiting), a.total); err != nil {
 			return "", err
 		}
 	}
-	left, err := r.storeInventory(ctx, inventory)
+	left, err := a.leave(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := r.waitHealthy(ctx, inventory); err != nil {
+	if err := a.tellDrift(ctx); err != nil {
 		return "", err
 	}
-	detail := fmt.Sprintf("%d objects: %d created, %d changed, %d unchanged", total,
-		counts[fairway.ActionCreated], counts[fairway.ActionChanged], counts[fairway.ActionUnchanged])
-	if len(left) > 0 {
-		detail += fmt.Sprintf("; left the configuration but not deleted: %s", joinList(left, 5))
+	if err := r.waitHealthy(ctx, a.waiting, a.total); err != nil {
+		return "", err
 	}
-	return detail, nil
+	return a.detail(left), nil
 }
 
-// applyStage applies the objects of a stage in parallel, and all of them even
-// when one is rejected: a person then sees every problem at once.
-func (r *run) applyStage(ctx context.Context, stage []manifest.Item, counts map[fairway.Action]int) ([]fairway.InventoryItem, error) {
-	var mu sync.Mutex // guards items, problems and counts
-	var items []fairway.InventoryItem
-	var problems []error
+func (r *run) beginApply(ctx context.Context, stages [][]manifest.Item) (*applying, error) {
+	a := &applying{run: r, known: map[plan.Key]fairway.InventoryItem{}, counts: map[fairway.Action]int{}, saved: true}
+	for _, stage := range stages {
+		a.total += len(stage)
+	}
+	var err error
+	if a.before, err = r.Store.Inventory(ctx, r.cluster.ID); err != nil {
+		return nil, err
+	}
+	for _, item := range a.before {
+		a.known[plan.KeyOf(item.Ref)] = item
+	}
+	return a, nil
+}
+
+// half says how far an apply came that cannot go on: nothing is done by halves
+// without being said.
+func (a *applying) half(err error) error {
+	return fmt.Errorf("%d of %d objects are applied, and stay so: %w", len(a.items), a.total, err)
+}
+
+// detail is what the journal says of the step.
+func (a *applying) detail(left []string) string {
+	text := fmt.Sprintf("%d objects: %d created, %d changed, %d unchanged", a.total,
+		a.counts[fairway.ActionCreated], a.counts[fairway.ActionChanged], a.counts[fairway.ActionUnchanged])
+	if alone := leftAlone(a.drift); len(alone) > 0 {
+		text += fmt.Sprintf("; changed by somebody else and left alone: %s", joinList(alone, 5))
+	}
+	if len(left) > 0 {
+		text += fmt.Sprintf("; left the configuration but not deleted: %s", joinList(left, 5))
+	}
+	return text
+}
+
+// stage reads the objects of a stage, and applies in parallel those that are not
+// as they should be; all of them even when one is rejected: a person then sees
+// every problem at once.
+func (a *applying) stage(ctx context.Context, stage []manifest.Item) error {
+	refs := make([]fairway.ObjectRef, len(stage))
+	for i, item := range stage {
+		refs[i] = item.Object.Ref()
+	}
+	live, err := a.kube.Read(ctx, refs)
+	if err != nil {
+		return err
+	}
+	tasks := a.tasks(stage, live)
+	results := make([]fairway.ApplyResult, len(tasks))
+	problems := make([]error, len(tasks))
 	var group errgroup.Group
 	group.SetLimit(applyAtOnce)
-	for _, item := range stage {
+	for i, t := range tasks {
+		if t.why == "" {
+			continue
+		}
 		group.Go(func() error {
-			result, err := r.kube.Apply(ctx, item.Object)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				problems = append(problems, fmt.Errorf("component %s: %w", item.Component, err))
-				return nil
+			if results[i], problems[i] = a.kube.Apply(ctx, t.Object, t.live.Object); problems[i] != nil {
+				problems[i] = fmt.Errorf("component %s: %w", t.Component, problems[i])
 			}
-			counts[result.Action]++
-			items = append(items, fairway.InventoryItem{Ref: result.Ref, Component: item.Component, Digest: manifest.Digest(item.Object)})
 			return nil
 		})
 	}
 	_ = group.Wait() // the functions never return an error
-	if len(problems) > 0 {
-		return nil, mostTelling(problems)
+	for i, t := range tasks {
+		if problems[i] == nil {
+			a.note(t, results[i])
+		}
 	}
-	return items, nil
+	return mostTelling(slices.DeleteFunc(problems, func(err error) bool { return err == nil }))
+}
+
+// note takes over what became of an object.
+func (a *applying) note(t task, result fairway.ApplyResult) {
+	item, now := t.item, t.live
+	action := fairway.ActionUnchanged
+	if t.why != "" {
+		item.Ref, now, action = result.Ref, result.Live, result.Action
+		a.saved = false
+	}
+	if t.why != "" || !t.drifted {
+		item.Owned = now.Owned // of what is left alone it stays, so that it is seen again
+	}
+	a.counts[action]++
+	a.items = append(a.items, item)
+	if now.Health.State != fairway.HealthCurrent {
+		a.waiting = append(a.waiting, item)
+	}
+	if t.drifted {
+		a.drift = append(a.drift, t.drift(a.Now(), t.why != ""))
+	}
 }
 
 // mostTelling joins errors, those first that a person must fix: the code of
@@ -117,118 +186,6 @@ func definitions(items []fairway.InventoryItem) []fairway.InventoryItem {
 		}
 	}
 	return out
-}
-
-// storeInventory remembers what was applied. Objects that left the render stay
-// in the inventory, and are returned, until they are deleted: absence deletes
-// nothing.
-func (r *run) storeInventory(ctx context.Context, now []fairway.InventoryItem) (left []string, err error) {
-	before, err := r.Store.Inventory(ctx, r.cluster.ID)
-	if err != nil {
-		return nil, err
-	}
-	have := map[fairway.ObjectRef]bool{}
-	for _, item := range now {
-		have[identity(item.Ref)] = true
-	}
-	all := now
-	for _, item := range before {
-		if have[identity(item.Ref)] {
-			continue
-		}
-		health, err := r.kube.Health(ctx, item.Ref)
-		if err == nil && health.State == fairway.HealthNotFound {
-			continue // somebody deleted it
-		}
-		item.Left = true
-		all = append(all, item)
-		left = append(left, item.Ref.String())
-	}
-	return left, r.Store.SetInventory(ctx, r.cluster.ID, all)
-}
-
-// identity is a reference without the version: an object is the same under each.
-func identity(ref fairway.ObjectRef) fairway.ObjectRef {
-	ref.APIVersion = ref.Group()
-	return ref
-}
-
-// waitHealthy waits until all items say that they are as they should be.
-func (r *run) waitHealthy(ctx context.Context, items []fairway.InventoryItem) error {
-	timeout, err := healthTimeout(r.bundle.Settings)
-	if err != nil {
-		return err
-	}
-	deadline := r.deadline(timeout)
-	doing := r.update.Doing
-	for {
-		waiting, err := r.unhealthy(ctx, items)
-		if err != nil {
-			return err
-		}
-		if len(waiting) == 0 {
-			return nil
-		}
-		if r.Now().After(deadline) {
-			return fairway.Errorf(fairway.CodeInvalid, "%d of %d objects are not healthy after %s; %s", len(waiting), len(items), timeout, strings.Join(waiting[:min(3, len(waiting))], "; ")).
-				WithHint("look at the objects named; config item %s sets how long they may take", itemHealthTimeout)
-		}
-		r.say(doing, fmt.Sprintf("%d of %d objects to become healthy: %s", len(waiting), len(items), waiting[0]), "the owners of these objects")
-		if err := r.saveProgress(ctx); err != nil {
-			return err
-		}
-		if err := r.pause(ctx, healthInterval); err != nil {
-			return err
-		}
-		if err := r.checkpoint(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// deadline is when what the step waits for must have happened: counted from the
-// begin of the step, over pieces of work and restarts, but never sooner than half
-// a piece from now, so that a manager that was away looks before it judges.
-func (r *run) deadline(timeout time.Duration) time.Time {
-	end, soonest := r.begun.Add(timeout), r.Now().Add(min(timeout, r.Piece/2))
-	if soonest.After(end) {
-		return soonest
-	}
-	return end
-}
-
-// unhealthy asks for the health of the items and returns a sentence for each
-// that is not current.
-func (r *run) unhealthy(ctx context.Context, items []fairway.InventoryItem) ([]string, error) {
-	answers := make([]string, len(items))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(applyAtOnce)
-	for i, item := range items {
-		group.Go(func() error {
-			health, err := r.kube.Health(ctx, item.Ref)
-			if err != nil {
-				return fmt.Errorf("health of %s: %w", item.Ref, err)
-			}
-			// A Job that has finished may have been removed by its own time to live.
-			if health.State == fairway.HealthNotFound && item.Ref.Kind == "Job" {
-				return nil
-			}
-			if health.State != fairway.HealthCurrent {
-				answers[i] = fmt.Sprintf("%s is %s: %s", item.Ref, health.State, health.Message)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	var waiting []string
-	for _, a := range answers {
-		if a != "" {
-			waiting = append(waiting, a)
-		}
-	}
-	return waiting, nil
 }
 
 // deletions carries out deletions and takes what went out of the inventory.

@@ -58,11 +58,11 @@ type guardedKubernetes struct {
 	owner *owner
 }
 
-func (g guardedKubernetes) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyResult, error) {
+func (g guardedKubernetes) Apply(ctx context.Context, o, before fairway.Object) (fairway.ApplyResult, error) {
 	if err := g.owner.check(ctx); err != nil {
 		return fairway.ApplyResult{}, err
 	}
-	return g.Kubernetes.Apply(ctx, o)
+	return g.Kubernetes.Apply(ctx, o, before)
 }
 
 func (g guardedKubernetes) Delete(ctx context.Context, d fairway.Deletion) ([]fairway.ObjectRef, error) {

@@ -50,7 +50,7 @@ func TestOwner(t *testing.T) {
 	check("lost", 4, lost)
 	check("still lost", 5, lost)
 	g := guardedKubernetes{l, o}
-	if _, err := g.Apply(t.Context(), nil); !errors.Is(err, lost) {
+	if _, err := g.Apply(t.Context(), nil, nil); !errors.Is(err, lost) {
 		t.Errorf("apply without the lease: %v", err)
 	}
 	if _, err := g.Delete(t.Context(), fairway.Deletion{}); !errors.Is(err, lost) {

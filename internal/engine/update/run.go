@@ -172,7 +172,8 @@ func (r *run) start(ctx context.Context) error {
 	return r.take(ctx)
 }
 
-// take connects to the cluster and makes this manager the one that writes to it.
+// take connects to the cluster. The lease that makes this manager the one that
+// writes to it is taken by the first write.
 func (r *run) take(ctx context.Context) error {
 	kube, cloud, err := r.connect(ctx, r.cluster)
 	if err != nil {
@@ -180,7 +181,7 @@ func (r *run) take(ctx context.Context) error {
 	}
 	r.owner = &owner{kube: kube, holder: r.Holder, now: r.Now, wanted: r.wanted}
 	r.kube, r.cloud = guardedKubernetes{kube, r.owner}, guardedCloud{cloud, r.owner}
-	return r.owner.check(ctx)
+	return nil
 }
 
 // checkpoint is passed between any two things that an update does: it ends a
@@ -315,6 +316,9 @@ func (r *run) render(ctx context.Context) (string, error) {
 
 // pools makes groups and launch templates so; nothing is replaced yet.
 func (r *run) pools(ctx context.Context) (string, error) {
+	if r.cluster.Provider == fairway.ProviderKubeconfig {
+		return "nodes are only observed", nil
+	}
 	groups, instances, err := r.machines(ctx)
 	if err != nil {
 		return "", err

@@ -27,7 +27,7 @@ type recorder struct {
 
 func (r *recorder) HoldLease(context.Context, string, time.Duration) error { return nil }
 func (r *recorder) ReleaseLease(context.Context, string) error             { r.released++; return nil }
-func (r *recorder) Apply(context.Context, fairway.Object) (fairway.ApplyResult, error) {
+func (r *recorder) Apply(context.Context, fairway.Object, fairway.Object) (fairway.ApplyResult, error) {
 	r.writes = append(r.writes, "apply")
 	return fairway.ApplyResult{}, nil
 }
@@ -89,7 +89,7 @@ func TestSteerBetweenWrites(t *testing.T) {
 	r, api := newRun(t)
 	write := func(when string, want error) {
 		t.Helper()
-		_, applied := r.kube.Apply(t.Context(), nil)
+		_, applied := r.kube.Apply(t.Context(), nil, nil)
 		_, _, evicted := r.kube.Evict(t.Context(), fairway.Pod{})
 		ended := r.cloud.Terminate(t.Context(), "i", true)
 		for what, err := range map[string]error{"apply": applied, "evict": evicted, "terminate": ended} {
@@ -132,7 +132,7 @@ func TestUndo_NoticedByAWrite(t *testing.T) {
 	t.Parallel()
 	r, _ := newRun(t)
 	r.steerTest(t, fairway.Steering{Aborting: new("ada")})
-	_, err := r.kube.Apply(t.Context(), nil)
+	_, err := r.kube.Apply(t.Context(), nil, nil)
 	if !errors.Is(err, errEnding) {
 		t.Fatalf("the write: %v, want it refused", err)
 	}

@@ -59,7 +59,7 @@ func (u *Updater) problems(ctx context.Context, c *fairway.Cluster, kube fairway
 	r := &run{Updater: u, kube: kube}
 	// What left the configuration is not ours to judge any more.
 	inventory = slices.DeleteFunc(inventory, func(i fairway.InventoryItem) bool { return i.Left })
-	waiting, err := r.unhealthy(ctx, inventory)
+	_, waiting, err := r.unhealthy(ctx, inventory)
 	return append(problems, waiting...), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
 )
 
 // comparison finds out what a server-side apply of an object would change of the
@@ -36,6 +37,9 @@ func (c *comparison) compare(desired, live fairway.Object) {
 	}
 	own = own.withPlainData(live)
 	desired = settable(desired)
+	if !c.exact && manifest.ScaledByOthers(live) {
+		desired = manifest.WithoutReplicas(desired)
+	}
 	// An object without any field to own leaves no trace of who applied it.
 	c.adopts = !c.exact && !own.applied && ownable(desired)
 	for _, k := range slices.Sorted(maps.Keys(desired)) {

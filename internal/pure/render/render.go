@@ -137,6 +137,7 @@ func (r *renderer) bundle() *fairway.Bundle {
 	b.Components = r.components(values)
 	b.Pools = r.pools(values, outputs)
 	b.Acceptances = r.acceptances()
+	b.Policies = r.policies()
 	if len(r.errs) == 0 {
 		r.errs.add(manifest.Check(b.Components))
 	}

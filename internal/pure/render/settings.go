@@ -26,6 +26,8 @@ type Settings struct {
 	// Soak is how long a channel has to stay healthy before the next one
 	// follows; zero when the file does not say.
 	Soak time.Duration
+	// Components are policies by component, see fairway.Bundle.Policies.
+	Components map[string]fairway.ComponentPolicy
 }
 
 // SettingsDefaults are the fields of a cluster that a repository can give.
@@ -58,8 +60,9 @@ func ParseSettings(b []byte) (Settings, error) {
 	var s Settings
 	p := settingsParser{}
 	p.mapping("", doc.Content[0], map[string]func(*yaml3.Node){
-		"channels": func(n *yaml3.Node) { p.channels(n, &s.Channels) },
-		"soak":     func(n *yaml3.Node) { p.duration(n, &s.Soak) },
+		"channels":   func(n *yaml3.Node) { p.channels(n, &s.Channels) },
+		"soak":       func(n *yaml3.Node) { p.duration(n, &s.Soak) },
+		"components": func(n *yaml3.Node) { s.Components = p.components(n) },
 		"defaults": func(n *yaml3.Node) {
 			p.mapping("defaults.", n, map[string]func(*yaml3.Node){
 				"channel":                func(n *yaml3.Node) { p.text(n, &s.Defaults.Channel) },
@@ -135,4 +138,44 @@ func (p *settingsParser) duration(n *yaml3.Node, to *time.Duration) {
 		return
 	}
 	*to = d
+}
+
+// components reads policies. What an entry does not say is as "*" has it.
+func (p *settingsParser) components(n *yaml3.Node) map[string]fairway.ComponentPolicy {
+	if n.Kind != yaml3.MappingNode {
+		p.fail(n, "components is a mapping of names").WithHint("write components: {NAME: {drift: repair, prune: true}}")
+		return nil
+	}
+	all := map[string]fairway.ComponentPolicy{}
+	for _, first := range []bool{true, false} {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			name, policy := n.Content[i], all["*"]
+			if (name.Value == "*") != first {
+				continue
+			}
+			if _, twice := all[name.Value]; twice {
+				p.fail(name, "component %q is there twice", name.Value)
+			}
+			p.mapping("components."+name.Value+".", n.Content[i+1], map[string]func(*yaml3.Node){
+				"drift": func(n *yaml3.Node) { p.drift(n, &policy.Drift) },
+				"prune": func(n *yaml3.Node) {
+					if n.Decode(&policy.Prune) != nil || n.ShortTag() != "!!bool" {
+						p.fail(n, "prune: %q is neither true nor false", n.Value)
+					}
+				},
+			})
+			all[name.Value] = policy
+		}
+	}
+	return all
+}
+
+func (p *settingsParser) drift(n *yaml3.Node, to *fairway.DriftPolicy) {
+	switch policy := fairway.DriftPolicy(n.Value); policy {
+	case fairway.DriftReport, fairway.DriftRepair:
+		*to = policy
+	default:
+		p.fail(n, "drift: %q is neither report nor repair", n.Value).
+			WithHint("report names changes by hand, repair sets them back; without an entry sweeps report and updates set back")
+	}
 }

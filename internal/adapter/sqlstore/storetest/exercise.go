@@ -42,6 +42,7 @@ func Exercise(t *testing.T, open func(t *testing.T) fairway.Store) {
 		{"rollouts", rollouts},
 		{"revisions", revisions},
 		{"inventory", inventory},
+		{"drift", drift},
 		{"events", events},
 		{"events: concurrent writers get numbers of their own", eventsConcurrent},
 		{"changes: every write is recorded once, with who and why", changes},

@@ -185,7 +185,7 @@ func inventory(t *testing.T, s fairway.Store) {
 	must(t, s.CreateCluster(t.Context(), cluster("one")))
 	must(t, s.CreateCluster(t.Context(), cluster("two")))
 	item := func(name string) fairway.InventoryItem {
-		return fairway.InventoryItem{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "ns", Name: name}, Component: "comp", Digest: "d" + name}
+		return fairway.InventoryItem{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "ns", Name: name}, Component: "comp", Digest: "d" + name, Owned: "o" + name}
 	}
 	id := cluster("one").ID
 	must(t, s.SetInventory(t.Context(), id, []fairway.InventoryItem{item("z"), item("a")}))
@@ -195,6 +195,24 @@ func inventory(t *testing.T, s fairway.Store) {
 	must(t, s.SetInventory(t.Context(), id, nil))
 	wants(t, "empty", got[[]fairway.InventoryItem](t)(s.Inventory(t.Context(), id)), []fairway.InventoryItem{})
 	refuses(t, "of no cluster", s.SetInventory(t.Context(), "none", []fairway.InventoryItem{item("a")}), fairway.CodeNotFound)
+}
+
+func drift(t *testing.T, s fairway.Store) {
+	c := cluster("one", func(c *fairway.Cluster) { c.LifecycleStatus = fairway.StatusDecommissioned })
+	must(t, s.CreateCluster(t.Context(), c))
+	wants(t, "nobody looked", got[*fairway.Drift](t)(s.Drift(t.Context(), c.ID)), &fairway.Drift{ClusterID: c.ID})
+	d := &fairway.Drift{ClusterID: c.ID, At: start, Objects: 7, Error: "gone", Found: []fairway.DriftedObject{{
+		Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "ns", Name: "m"}, Component: "comp", State: fairway.DriftContested, Since: start,
+		Repairs: 2, RepairedAt: start.Add(time.Second), Fields: []fairway.DriftedField{{Path: "data.a", Is: "x", Wanted: "y", By: "kubectl-edit", Since: "2026-03-01T12:00:00Z"}},
+	}}}
+	must(t, s.SaveDrift(t.Context(), d))
+	wants(t, "stored", got[*fairway.Drift](t)(s.Drift(t.Context(), c.ID)), d)
+	d.Found, d.Error = []fairway.DriftedObject{}, ""
+	must(t, s.SaveDrift(t.Context(), d))
+	wants(t, "replaced", got[*fairway.Drift](t)(s.Drift(t.Context(), c.ID)), d)
+	refuses(t, "of no cluster", s.SaveDrift(t.Context(), &fairway.Drift{ClusterID: "none", At: start}), fairway.CodeNotFound)
+	must(t, s.DeleteCluster(t.Context(), c.ID))
+	wants(t, "gone with its cluster", got[*fairway.Drift](t)(s.Drift(t.Context(), c.ID)), &fairway.Drift{ClusterID: c.ID})
 }
 
 func events(t *testing.T, s fairway.Store) {
