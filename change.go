@@ -58,6 +58,9 @@ const (
 	// ChangeLoggedIn and ChangeLoggedOut begin and end the session of a browser.
 	ChangeLoggedIn  ChangeEvent = "logged-in"
 	ChangeLoggedOut ChangeEvent = "logged-out"
+	// ChangeDriftRepaired changed nothing of the entry: an object of the cluster
+	// was set back to what the configuration says.
+	ChangeDriftRepaired ChangeEvent = "drift-repaired"
 )
 
 // The kinds of objects that changes are recorded of.

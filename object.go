@@ -31,6 +31,11 @@ func (r ObjectRef) Group() string {
 	return group
 }
 
+// Version returns the version of the API of the reference: "v1" of "apps/v1".
+func (r ObjectRef) Version() string {
+	return r.APIVersion[strings.LastIndexByte(r.APIVersion, '/')+1:]
+}
+
 // Ref returns the reference of the object; missing parts are "".
 func (o Object) Ref() ObjectRef {
 	text := func(m map[string]any, key string) string { s, _ := m[key].(string); return s }
@@ -99,6 +104,10 @@ type Deletion struct {
 	HasOwner           *bool             `json:"has_owner,omitempty"`
 	GracePeriodSeconds *int64            `json:"grace_period_seconds,omitempty"`
 	PropagationPolicy  string            `json:"propagation_policy,omitempty"`
+	// Pruned says that the object, given by its name, left the configuration: it
+	// goes only while Fairway owns fields of it, because somebody else may have
+	// taken it over.
+	Pruned bool `json:"-"`
 }
 
 // String returns "Kind/namespace/name", with the selector in place of a name

@@ -9,6 +9,8 @@ type ClusterView struct {
 	// Origin says where values that were not given came from, by field name.
 	Origin map[string]string `json:"origin,omitempty"`
 	State  ClusterState      `json:"state"`
+	// Drift is what somebody else changed, as last looked; lists leave it out.
+	Drift *Drift `json:"drift,omitempty"`
 }
 
 // ClusterState says in a sentence what a cluster is doing, what it waits for,

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -73,6 +74,9 @@ type Options struct {
 	Soak time.Duration
 	// Poll is how often source and registry are looked at; 0 means 10 s.
 	Poll time.Duration
+	// DriftEvery is how often is looked for what others changed in a cluster, on
+	// average; 0 means every hour, less than 0 never.
+	DriftEvery time.Duration
 	// Piece bounds one piece of work on an update; 0 means the standard.
 	Piece time.Duration
 	// StaticTokens are NAME=ROLE:TOKEN; one more is always made and stored in DataDir.
@@ -111,6 +115,9 @@ type stop struct {
 func New(ctx context.Context, o Options) (_ *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.DriftEvery == 0 {
+		o.DriftEvery = time.Hour
 	}
 	a := &App{Options: o, failed: make(chan error, 1)}
 	defer func() {
@@ -201,6 +208,7 @@ func (a *App) open(ctx context.Context) error {
 			return again, errors.Join(ended, err, a.sweepAll(ctx)) // clusters come and go
 		},
 		work.MarksSweep: a.sweep,
+		work.DriftSweep: a.sweepDrift,
 	}})
 	if err != nil {
 		return err
@@ -219,6 +227,25 @@ func (a *App) sweep(ctx context.Context, clusterID string) (time.Duration, error
 		return 0, err
 	}
 	return sweepEvery, nil
+}
+
+// driftAgain is how soon is looked again at a cluster that was being updated.
+const driftAgain = time.Minute
+
+// sweepDrift looks for what others changed in a cluster. The looks of clusters
+// drift apart, so that not all are read at once.
+func (a *App) sweepDrift(ctx context.Context, clusterID string) (time.Duration, error) {
+	_, err := a.updater.SweepDrift(ctx, clusterID)
+	every := a.DriftEvery/2 + mathrand.N(a.DriftEvery)
+	switch fairway.ErrorCode(err) {
+	case fairway.CodeNotFound:
+		return work.Done, nil
+	case fairway.CodeConflict:
+		return min(every, driftAgain), nil
+	case fairway.CodeUnavailable, fairway.CodeInvalid:
+		return every, nil // it is said in the report
+	}
+	return every, err
 }
 
 // Start begins to serve and to work; it returns when both have begun.
@@ -258,6 +285,11 @@ func (a *App) sweepAll(ctx context.Context) error {
 	for _, c := range clusters {
 		if err := a.queue.Enqueue(ctx, work.MarksSweep, c.ID); err != nil {
 			return err
+		}
+		if a.DriftEvery > 0 {
+			if err := a.queue.Enqueue(ctx, work.DriftSweep, c.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 	})
 	closing := make(chan struct{})
 	a.server = &http.Server{
-		Handler: httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Authenticator: authenticator, Steerer: a.deliverer,
+		Handler: httpapi.New(httpapi.Options{Store: a.store, Log: a.Log, Version: a.Version, Authenticator: authenticator, Steerer: a.deliverer, SweepDrift: a.updater.SweepDrift,
 			Login: authenticator, PublicURL: authenticator.PublicURL(),
 			ReadOnly: a.fromGit.place(), Decides: a.fromGit.decides,
 			Rate: a.RateLimit, RefuseClearSecrets: a.RefuseClearSecrets, Now: a.Now, Closing: closing}),

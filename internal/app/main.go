@@ -110,7 +110,7 @@ func serve(ctx context.Context, o cli.ServerOptions, stderr io.Writer) error {
 		DataDir: o.DataDir, Listen: o.Listen, ConfigSources: o.ConfigSources, GitCredentials: o.GitCredentials, RegistryFile: o.RegistryFile, RegistryDefaults: o.Defaults,
 		RegistryGit: o.RegistryGit, RegistryGitBranch: o.RegistryGitBranch, RegistryGitPath: o.RegistryGitPath,
 		Database: o.Database, TLSCert: o.TLSCert, TLSKey: o.TLSKey, AccessFile: o.AccessFile, RefuseClearSecrets: o.RefuseClearSecrets, RateLimit: o.RateLimit,
-		Soak: o.Soak, Poll: o.PollInterval, StaticTokens: o.StaticTokens, Version: version, Log: log,
+		Soak: o.Soak, Poll: o.PollInterval, DriftEvery: o.DriftInterval, StaticTokens: o.StaticTokens, Version: version, Log: log,
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
 )
 
 // Annotations that a namespace gets before it is deleted (contract 4.10).
@@ -101,6 +102,9 @@ type target struct {
 func (c *Cluster) targets(ctx context.Context, mapping *meta.RESTMapping, d fairway.Deletion, selector labels.Selector) ([]target, error) {
 	apiVersion, kind := mapping.GroupVersionKind.ToAPIVersionAndKind()
 	ref := fairway.ObjectRef{APIVersion: apiVersion, Kind: kind, Namespace: d.Namespace, Name: d.Name}
+	if d.Pruned {
+		return c.pruned(ctx, mapping, ref)
+	}
 	if d.Name != "" {
 		return []target{{ref: ref}}, nil
 	}
@@ -122,6 +126,23 @@ func (c *Cluster) targets(ctx context.Context, mapping *meta.RESTMapping, d fair
 			return found, nil
 		}
 	}
+}
+
+// pruned returns the object that left the configuration while it is there and
+// still Fairway's.
+func (c *Cluster) pruned(ctx context.Context, mapping *meta.RESTMapping, ref fairway.ObjectRef) ([]target, error) {
+	live, err := c.resource(mapping, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if manifest.AppliedFields(live.Object, c.manager) == nil {
+		c.log.Warn("object is no longer fairway's and stays", "object", ref.String())
+		return nil, nil
+	}
+	return []target{{ref: ref, uid: live.GetUID()}}, nil
 }
 
 // deleteOne deletes one object and reports whether it was there to delete.

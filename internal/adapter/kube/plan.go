@@ -75,29 +75,27 @@ type observation struct {
 
 // objects reads the live objects of the bundle.
 func (o *observation) objects(ctx context.Context, b *fairway.Bundle) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readAtOnce)
+	var refs []fairway.ObjectRef
 	for _, component := range b.Components {
 		for _, object := range component.Objects {
-			group.Go(func() error {
-				ref := object.Ref()
-				live, served, err := o.read(ctx, ref)
-				if err != nil {
-					return translate(err, "read "+ref.String())
-				}
-				o.mu.Lock()
-				defer o.mu.Unlock()
-				switch {
-				case !served:
-					o.out.Unserved[ref.APIVersion+"/"+ref.Kind] = true
-				case live != nil:
-					o.out.Live[plan.KeyOf(ref)] = live
-				}
-				return nil
-			})
+			ref := object.Ref()
+			if _, err := o.mapping(ctx, kindOf(ref)); meta.IsNoMatchError(err) {
+				o.out.Unserved[ref.APIVersion+"/"+ref.Kind] = true
+			} else {
+				refs = append(refs, ref) // another error is Read's
+			}
 		}
 	}
-	return group.Wait()
+	live, err := o.Read(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for i, ref := range refs {
+		if live[i].Object != nil {
+			o.out.Live[plan.KeyOf(ref)] = live[i].Object
+		}
+	}
+	return nil
 }
 
 // read reads an object as an apply would name it; nil when it does not exist,

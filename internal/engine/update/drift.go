@@ -73,7 +73,7 @@ func judgeTasks(c *fairway.Cluster, b *fairway.Bundle, unsure []*task) {
 		remembered := t.item.Owned != ""
 		switch {
 		case t.why != "": // its own change carries everything else with it
-		case t.drifted && remembered && b.Policy(t.Component).Drift == fairway.DriftReport:
+		case t.drifted && !changes[key] && b.Policy(t.Component).Drift == fairway.DriftReport:
 		case t.drifted:
 			t.why = "somebody else changed it"
 		case changes[key]:

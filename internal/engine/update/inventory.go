@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/manifest"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
 
@@ -62,4 +63,15 @@ func refsOf(items []fairway.InventoryItem) []fairway.ObjectRef {
 		refs[i] = item.Ref
 	}
 	return refs
+}
+
+// prune adds the deletions of objects that left components with `prune: true` to
+// those after the manifests: they are planned, counted and agreed to with them.
+func (r *run) prune(ctx context.Context) error {
+	inventory, err := r.Store.Inventory(ctx, r.cluster.ID)
+	if err != nil {
+		return err
+	}
+	r.bundle.PostApply = append(r.bundle.PostApply, manifest.Pruning(r.bundle, inventory)...)
+	return nil
 }

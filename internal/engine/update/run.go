@@ -307,6 +307,9 @@ func (r *run) render(ctx context.Context) (string, error) {
 	if err := checkSettings(r.bundle); err != nil {
 		return "", err
 	}
+	if err := r.prune(ctx); err != nil {
+		return "", err
+	}
 	objects := 0
 	for _, c := range r.bundle.Components {
 		objects += len(c.Objects)

@@ -30,6 +30,8 @@ const (
 	RolloutAdvance Kind = "rollout.advance"
 	// MarksSweep removes marks without an owner; the subject is the cluster's id.
 	MarksSweep Kind = "marks.sweep"
+	// DriftSweep looks for changes by others; the subject is the cluster's id.
+	DriftSweep Kind = "drift.sweep"
 )
 
 // Done is what a handler returns when its subject needs no further look.

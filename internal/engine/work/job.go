@@ -20,6 +20,7 @@ type (
 	channelRefresh struct{ subject }
 	rolloutAdvance struct{ subject }
 	marksSweep     struct{ subject }
+	driftSweep     struct{ subject }
 )
 
 type subject struct {
@@ -32,6 +33,7 @@ func (clusterUpdate) Kind() string  { return string(ClusterUpdate) }
 func (channelRefresh) Kind() string { return string(ChannelRefresh) }
 func (rolloutAdvance) Kind() string { return string(RolloutAdvance) }
 func (marksSweep) Kind() string     { return string(MarksSweep) }
+func (driftSweep) Kind() string     { return string(DriftSweep) }
 
 func argsOf(kind Kind, of string) (river.JobArgs, error) {
 	switch s := (subject{of}); kind {
@@ -43,6 +45,8 @@ func argsOf(kind Kind, of string) (river.JobArgs, error) {
 		return rolloutAdvance{s}, nil
 	case MarksSweep:
 		return marksSweep{s}, nil
+	case DriftSweep:
+		return driftSweep{s}, nil
 	}
 	return nil, fmt.Errorf("no job kind %q", kind)
 }
@@ -61,6 +65,8 @@ func addWorker(workers *river.Workers, kind Kind, handler Handler, log *slog.Log
 		return river.AddWorkerSafely(workers, newWorker[rolloutAdvance](handler, log))
 	case MarksSweep:
 		return river.AddWorkerSafely(workers, newWorker[marksSweep](handler, log))
+	case DriftSweep:
+		return river.AddWorkerSafely(workers, newWorker[driftSweep](handler, log))
 	}
 	return fmt.Errorf("no job kind %q", kind)
 }

@@ -23,6 +23,7 @@ type deletionYAML struct {
 	HasOwner           *bool             `yaml:"has_owner"`
 	GracePeriodSeconds *int64            `yaml:"grace_period_seconds"`
 	PropagationPolicy  string            `yaml:"propagation_policy"`
+	Pruned             bool              `yaml:"-"`
 }
 
 // deletions renders the deletions of all sources, concatenated in order.

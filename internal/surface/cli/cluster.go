@@ -18,7 +18,7 @@ func (e *env) cluster() *cobra.Command {
 	return group(&cobra.Command{Use: "cluster", Aliases: []string{"clusters"}, Short: "Look at the clusters of the fleet, and change them"},
 		e.clusterList(), e.clusterShow(), e.clusterCreate(), e.clusterEdit(), e.clusterSet(), e.clusterUnset(),
 		e.clusterDiff(), e.clusterHistory(), e.clusterRestore(),
-		e.clusterBlock(), e.clusterUnblock(), e.clusterDecommission(), e.clusterRotate())
+		e.clusterBlock(), e.clusterUnblock(), e.clusterDecommission(), e.clusterRotate(), e.clusterDrift())
 }
 
 func (e *env) clusterList() *cobra.Command {
@@ -155,6 +155,7 @@ func (e *env) clusterCard(v *client.ClusterView, origin, wide bool) *table {
 		line(row[0], row[1])
 	}
 	line("nodes done", nodes(v.State.NodesDone, v.State.NodesTotal))
+	line("drift", driftLine(v.Drift, func() string { return age(e.Now(), v.Drift.At) }))
 	line("last error", v.State.Error)
 	line("hint", v.State.Hint)
 	line("update", v.State.UpdateID)

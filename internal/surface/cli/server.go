@@ -61,6 +61,7 @@ It writes DATA/server.json, by which the other commands find it, and runs until 
 	defaultsFlags(c, &o.Defaults)
 	f.DurationVar(&o.Soak, "soak", 0, "how long a wave must stay healthy before the next (default: fairway.yaml, or 30m)")
 	f.DurationVar(&o.PollInterval, "poll-interval", 0, "time between two looks at git (default 30s)")
+	f.DurationVar(&o.DriftInterval, "drift-interval", time.Hour, "time between two looks for changes that somebody else made in a cluster; -1s never looks")
 	f.StringArrayVar(&o.StaticTokens, "static-token", nil, "NAME=ROLE:TOKEN with role viewer, operator, admin or agent; repeatable")
 	f.BoolVar(&o.Debug, "debug", false, "log also why nothing changed")
 	f.StringVar(&o.LogFormat, "log-format", "", "text or json (default: text on a terminal)")

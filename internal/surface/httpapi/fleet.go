@@ -67,6 +67,7 @@ func (a *api) fleet(mux *http.ServeMux) {
 	get(a, h, "list-rollouts", "/api/v1/rollouts", "Rollouts, newest first", a.listRollouts)
 	get(a, h, "get-rollout", "/api/v1/rollouts/{rollout}", "A rollout", a.getRollout)
 	a.steering(h)
+	a.drifting(h)
 	a.history(h)
 	a.decommissioning(h)
 	get(a, h, "list-events", "/api/v1/events", "Events after a sequence number, in order", a.listEvents)

@@ -218,7 +218,14 @@ func (a *api) getCluster(ctx context.Context, in *clusterPath) (*etagOne[fairway
 	}
 	// The tag is that of the stored object, for If-Match. What the cluster does
 	// changes without it, so that there is no answer 304.
-	return etagAnswer(Conditional{}, c.ETag, c.View(newest[c.ID])), nil
+	v := c.View(newest[c.ID])
+	if v.Drift, err = a.Store.Drift(ctx, c.ID); err != nil {
+		return nil, err
+	}
+	if v.Drift.At.IsZero() {
+		v.Drift = nil // nobody has looked
+	}
+	return etagAnswer(Conditional{}, c.ETag, v), nil
 }
 
 type poolList struct {

@@ -45,6 +45,8 @@ type Options struct {
 	Now fairway.Clock
 	// Steerer carries out what people say of updates; nil refuses them.
 	Steerer fairway.Steerer
+	// SweepDrift looks for what others changed in a cluster, by id; nil refuses.
+	SweepDrift func(ctx context.Context, clusterID string) (*fairway.Drift, error)
 	// Ready says why the process cannot work now, beside the store; nil means
 	// that only the store counts.
 	Ready func(ctx context.Context) error
