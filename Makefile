@@ -11,9 +11,10 @@ LDFLAGS := -s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)
 # under a name that changes with everything it is made from.
 LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube '(' -name '*.go' -o -name '*.yaml' ')' -not -name '*_test.go' | LC_ALL=C sort) | sha256sum | cut -c1-16)
 LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
+KUBECTL       = $(CACHE)/kubectl-$(shell sha256sum internal/kubectl/go.sum | cut -c1-16)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
 
-.PHONY: help sim demo test check bench bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs needs-test bench-registry fuzz
+.PHONY: help sim demo test check bench bench-apply bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs needs-test bench-registry fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -55,6 +56,11 @@ test: needs-test localkube ## everything that CI runs: unit, property, real cont
 bench: build localkube ## print the figures: start and memory of a control plane, commit to first write, the roll of 30 nodes
 	cd localkube && $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...
 	$(GO) test -run '^$$' -bench 'CommitToFirstWrite|Roll30$$' -benchtime 1x -timeout 30m ./internal/app
+
+bench-apply: needs localkube ## apply a repository of the usual size to a real control plane, beside kubectl: CPU, time, requests
+	@mkdir -p "$(CACHE)"
+	@[ -x "$(KUBECTL)" ] || { echo "building kubectl, about three minutes on two cores" >&2; cd internal/kubectl && $(GO) build -trimpath -o "$(KUBECTL)" .; }
+	FAIRWAY_KUBECTL=$(KUBECTL) $(GO) test -run '^$$' -bench 'Apply$$' -benchtime 1x -timeout 30m ./internal/app
 
 bench-registry: needs-test ## the registry with 10,000 clusters, on SQLite and on PostgreSQL: lists, reads and writes under load, watchers
 	$(GO) test -run '^$$' -bench Registry -benchtime 1x -timeout 30m ./internal/surface/httpapi

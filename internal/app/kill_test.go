@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		end()
 		os.Exit(code)
 	}
+	if job := os.Getenv(applyEnv); job != "" {
+		os.Exit(applyOnce(job, os.Stdout, os.Stderr))
+	}
 	os.Exit(m.Run())
 }
 

@@ -214,7 +214,7 @@ func sources(t *testing.T, root string) []file {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if p != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "localkube" || name == "node_modules") {
+			if p != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "localkube" || name == "kubectl" || name == "node_modules") {
 				return filepath.SkipDir
 			}
 			return nil
