@@ -103,7 +103,7 @@ func compareTasks(c *fairway.Cluster, b *fairway.Bundle, tasks []*task) (changes
 	for _, o := range p.Objects {
 		changes[plan.KeyOf(o.Ref)] = true
 	}
-	for _, o := range p.Drift {
+	for _, o := range append(p.Drift, p.LeftAlone...) {
 		drift[plan.KeyOf(o.Ref)] = o.Fields
 	}
 	return changes, drift

@@ -16,12 +16,12 @@ func Build(in Input) *Plan {
 	p := &Plan{
 		Schema: Schema, Cluster: in.Cluster.ID, Alias: in.Cluster.Alias, Channel: in.Cluster.Channel, Revision: in.Bundle.Revision,
 		Basis: cmp.Or(in.Observed.Basis, BasisNothing), At: in.Now.UTC(),
-		Objects: []Object{}, Drift: []Object{}, Deletions: []Deletion{}, Departed: []fairway.ObjectRef{}, Pools: []PoolImpact{}, Findings: []Finding{},
+		Objects: []Object{}, Drift: []Object{}, LeftAlone: []Object{}, Deletions: []Deletion{}, Departed: []fairway.ObjectRef{}, Pools: []PoolImpact{}, Findings: []Finding{},
 	}
 	hide := newMask(in)
 	for _, stage := range manifest.Stages(in.Bundle.Components) {
 		for _, item := range stage {
-			p.add(in.Observed, item, hide)
+			p.add(in.Observed, item, hide, in.Bundle.Policy(item.Component).Drift)
 		}
 	}
 	p.Deletions = append(p.Deletions, in.Observed.Deleted...)
@@ -37,7 +37,7 @@ func Build(in Input) *Plan {
 }
 
 // add compares one object of the bundle with what is observed of it.
-func (p *Plan) add(seen Observed, item manifest.Item, hide mask) {
+func (p *Plan) add(seen Observed, item manifest.Item, hide mask, policy fairway.DriftPolicy) {
 	key := KeyOf(item.Object.Ref())
 	live, exists := seen.Live[key]
 	again := slices.ContainsFunc(seen.Deleted, func(d Deletion) bool { return d.Phase == "before" && KeyOf(d.Ref) == key })
@@ -47,19 +47,26 @@ func (p *Plan) add(seen Observed, item manifest.Item, hide mask) {
 		return
 	}
 	c := comparison{manager: cmp.Or(seen.Manager, defaultManager), exact: seen.Basis == BasisApplied}
-	if digest, known := seen.Applied[key]; known {
+	digest, known := seen.Applied[key]
+	if known {
 		c.sameRender = digest == manifest.Digest(item.Object)
 	}
 	c.compare(item.Object, live)
 	hide.fields(item.Object.Ref(), c.changes)
 	hide.fields(item.Object.Ref(), c.drift)
 	o := Object{Component: item.Component, Ref: item.Object.Ref(), Action: Change}
-	if len(c.drift) > 0 {
+	changes := len(c.changes) > 0 || c.adopts
+	switch {
+	case len(c.drift) == 0:
+	case policy == fairway.DriftReport && !changes && (c.sameRender || !known):
+		p.Summary.LeftAlone++
+		p.LeftAlone = append(p.LeftAlone, o.with(c.drift))
+	default:
 		p.Summary.Drift++
 		p.Drift = append(p.Drift, o.with(c.drift))
 	}
 	switch {
-	case len(c.changes) > 0 || c.adopts:
+	case changes:
 		p.Summary.Change++
 		o.Adopts = c.adopts
 		p.Objects = append(p.Objects, o.with(c.changes))

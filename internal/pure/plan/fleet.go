@@ -50,7 +50,7 @@ func Together(plans []*Plan, failed []Fault) *Fleet {
 	rolled := 0
 	for _, p := range plans {
 		s, t := &f.Summary, p.Summary
-		s.Create, s.Change, s.Unchanged, s.Drift = s.Create+t.Create, s.Change+t.Change, s.Unchanged+t.Unchanged, s.Drift+t.Drift
+		s.Create, s.Change, s.Unchanged, s.Drift, s.LeftAlone = s.Create+t.Create, s.Change+t.Change, s.Unchanged+t.Unchanged, s.Drift+t.Drift, s.LeftAlone+t.LeftAlone
 		s.Delete, s.Departed, s.Pools, s.Nodes = s.Delete+t.Delete, s.Departed+t.Departed, s.Pools+t.Pools, s.Nodes+t.Nodes
 		s.NodeHours, s.Seconds = s.NodeHours+t.NodeHours, max(s.Seconds, t.Seconds)
 		if p.Changes {

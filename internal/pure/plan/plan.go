@@ -43,6 +43,8 @@ type Plan struct {
 	Objects []Object `json:"objects"`
 	// Drift are managed fields that somebody else changed; an update sets them back.
 	Drift []Object `json:"drift"`
+	// LeftAlone is what somebody else changed of components with `drift: report`.
+	LeftAlone []Object `json:"left_alone"`
 	// Deletions are what deletions.yaml selects of the observed objects.
 	Deletions []Deletion `json:"deletions"`
 	// Departed objects left the configuration; they are reported and stay.
@@ -60,6 +62,7 @@ type Summary struct {
 	Change    int `json:"change"`
 	Unchanged int `json:"unchanged"`
 	Drift     int `json:"drift"`
+	LeftAlone int `json:"left_alone"`
 	Delete    int `json:"delete"`
 	Departed  int `json:"departed"`
 	// Pools are those that lose nodes, Nodes the nodes that are replaced or removed.

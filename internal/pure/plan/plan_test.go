@@ -94,6 +94,52 @@ func TestBuild_SameRender(t *testing.T) {
 }
 
 // Who applied an object without any field cannot be told from it.
+// What somebody else changed is left alone where the component says so, unless
+// the configuration of the object itself changes.
+func TestBuild_LeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy           fairway.DriftPolicy
+		data             string
+		drift, leftAlone int
+	}{
+		"by default":                      {"", `{a: "1", b: "2", c: "3", d: "9"}`, 1, 0},
+		"to be repaired":                  {fairway.DriftRepair, `{a: "1", b: "2", c: "3", d: "9"}`, 1, 0},
+		"to be reported":                  {fairway.DriftReport, `{a: "1", b: "2", c: "3", d: "9"}`, 0, 1},
+		"to be reported, with a change":   {fairway.DriftReport, `{a: "7", b: "2", c: "3", d: "9"}`, 1, 0},
+		"to be reported, nothing differs": {fairway.DriftReport, `{a: "1", b: "2", c: "3"}`, 0, 0},
+	} {
+		want := object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: "+c.data)
+		b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}},
+			Policies: map[string]fairway.ComponentPolicy{"*": {Drift: c.policy}}}
+		p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): object(t, managed)}}})
+		if len(p.Drift) != c.drift || len(p.LeftAlone) != c.leftAlone || p.Summary.Drift != c.drift || p.Summary.LeftAlone != c.leftAlone {
+			t.Errorf("%s: drift %v, left alone %v, %+v", name, p.Drift, p.LeftAlone, p.Summary)
+		}
+		if changes := c.drift > 0; p.Changes != changes {
+			t.Errorf("%s: changes = %v: %s", name, p.Changes, p.Verdict)
+		}
+	}
+}
+
+// The number of replicas that an autoscaler has set is no difference; one that a
+// person has set is.
+func TestBuild_Autoscaled(t *testing.T) {
+	t.Parallel()
+	for manager, drifted := range map[string]bool{"kube-controller-manager": false, "kubectl": true} {
+		live := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: x, managedFields: [
+			{manager: fairway, operation: Apply, fieldsV1: {"f:spec": {"f:paused": {}}}},
+			{manager: `+manager+`, operation: Update, subresource: scale, fieldsV1: {"f:spec": {"f:replicas": {}}}}]}, spec: {replicas: 9, paused: true}}`)
+		want := object(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {replicas: 3, paused: true}}")
+		b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}}}
+		p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{
+			Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): live}, Applied: map[Key]string{KeyOf(want.Ref()): manifest.Digest(want)}}})
+		if got := len(p.Drift) > 0; got != drifted || len(p.Objects) != 0 {
+			t.Errorf("scaled by %s: drift %v, changes %v", manager, p.Drift, p.Objects)
+		}
+	}
+}
+
 func TestBuild_NothingToOwn(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{"": 0, "\ndata: {a: b}": 1} {

@@ -61,6 +61,12 @@ func (p *Plan) Text(w io.Writer, colour bool) error {
 			out.object(o)
 		}
 	}
+	if len(p.LeftAlone) > 0 {
+		out.line(bold, "\nchanged by others, and left alone (drift: report):")
+		for _, o := range p.LeftAlone {
+			out.object(o)
+		}
+	}
 	if len(p.Departed) > 0 {
 		out.line(bold, "\nleft the configuration and stay in the cluster:")
 		for _, ref := range p.Departed {

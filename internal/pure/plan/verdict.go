@@ -31,6 +31,9 @@ func (p *Plan) verdict() string {
 	case p.Changes && len(p.Pools) > 0:
 		text += "; no node is replaced"
 	}
+	if n := p.Summary.LeftAlone; n > 0 {
+		text += fmt.Sprintf("; %s changed by others and left alone", plural(n, "object"))
+	}
 	if p.Summary.Departed > 0 {
 		text += fmt.Sprintf("; %s left the configuration and %s", plural(p.Summary.Departed, "object"), pick(p.Summary.Departed == 1, "stays", "stay"))
 	}

@@ -39,6 +39,18 @@ func TestParseSettings(t *testing.T) {
 	}
 }
 
+// What an entry does not say is as "*" says, wherever that stands.
+func TestParseSettings_Components(t *testing.T) {
+	t.Parallel()
+	got, err := ParseSettings([]byte("components:\n  dns: {drift: repair}\n  '*': {drift: report, prune: true}\n  ingress: {prune: false}\n"))
+	want := map[string]fairway.ComponentPolicy{
+		"*": {Drift: fairway.DriftReport, Prune: true}, "dns": {Drift: fairway.DriftRepair, Prune: true}, "ingress": {Drift: fairway.DriftReport},
+	}
+	if diff := cmp.Diff(want, got.Components); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
 func TestParseSettings_Errors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, in, want, hint string }{
@@ -50,6 +62,11 @@ func TestParseSettings_Errors(t *testing.T) {
 		{"an empty channel", "channels: ['']", "a text is expected", ""},
 		{"no duration", "soak: 30", `soak: "30" is no duration`, "soak: 30m"},
 		{"a negative duration", "soak: -1m", "is no duration", ""},
+		{"an unknown policy", "components:\n  a: {drift: revert}", `fairway.yaml:2: drift: "revert" is neither report nor repair`, "sweeps report and updates set back"},
+		{"a component twice", "components:\n  a: {}\n  a: {}", `fairway.yaml:3: component "a" is there twice`, ""},
+		{"an unknown key of a component", "components: {a: {drfit: report}}", `unknown key "components.a.drfit"`, `did you mean "drift"?`},
+		{"prune is no boolean", "components: {a: {prune: 1}}", `prune: "1" is neither true nor false`, ""},
+		{"components are no mapping", "components: [a]", "components is a mapping", "prune: true"},
 		{"no mapping", "- a", "fairway.yaml:1: a mapping is expected", ""},
 		{"no YAML", "a: b: c", "fairway.yaml: yaml: mapping values", ""},
 	} {
