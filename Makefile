@@ -14,7 +14,7 @@ LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
 KUBECTL       = $(CACHE)/kubectl-$(shell sha256sum internal/kubectl/go.sum | cut -c1-16)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
 
-.PHONY: help sim demo test check bench bench-apply bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs needs-test bench-registry fuzz
+.PHONY: help sim demo test check bench bench-apply bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs needs-test bench-registry bench-sources fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ bench-apply: needs localkube ## apply a repository of the usual size to a real c
 
 bench-registry: needs-test ## the registry with 10,000 clusters, on SQLite and on PostgreSQL: lists, reads and writes under load, watchers
 	$(GO) test -run '^$$' -bench Registry -benchtime 1x -timeout 30m ./internal/surface/httpapi
+
+bench-sources: needs ## a git repository of 1 GiB in 100,000 files: first fetch, a look at it, reading, memory
+	$(GO) test -run '^$$' -bench Huge -benchtime 1x -timeout 30m ./internal/adapter/gitrepo
 
 fuzz: needs ## look for input that the API cannot cope with (FUZZTIME=10m)
 	$(GO) test -run '^$$' -fuzz FuzzDecoders -fuzztime $(or $(FUZZTIME),1m) ./internal/surface/httpapi

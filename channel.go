@@ -101,3 +101,17 @@ func SplitRevision(revision string) []SourceRevision {
 	}
 	return slices.Clip(all)
 }
+
+// ShortRevision is a revision as people quote it: ten digits of each commit.
+func ShortRevision(revision string) string {
+	parts := SplitRevision(revision)
+	for i, p := range parts {
+		if n := len(p.Revision); (n == 40 || n == 64) && strings.Trim(p.Revision, "0123456789abcdef") == "" {
+			parts[i].Revision = p.Revision[:10]
+		}
+	}
+	if len(parts) == 1 && parts[0].Name != "" {
+		return parts[0].Name + "=" + parts[0].Revision
+	}
+	return JoinRevisions(parts)
+}

@@ -9,6 +9,19 @@ import (
 	"github.com/fairwayhq/fairway"
 )
 
+func TestShortRevision(t *testing.T) {
+	t.Parallel()
+	commit := strings.Repeat("0123456789", 4)
+	for revision, want := range map[string]string{
+		commit: "0123456789", "main=" + commit + ";addons=<dir>": "main=0123456789;addons=<dir>", "<dir>": "<dir>", "": "", "dev": "dev",
+		strings.Repeat("x", 40): strings.Repeat("x", 40), "main=" + commit: "main=0123456789",
+	} {
+		if got := fairway.ShortRevision(revision); got != want {
+			t.Errorf("%s: got %q, want %q", revision, got, want)
+		}
+	}
+}
+
 func TestSourceChannels(t *testing.T) {
 	t.Parallel()
 	override := func(value string) map[string]string {

@@ -319,6 +319,9 @@ func (s *subject) resolve(ctx context.Context, sources []*gitrepo.Source) error 
 	var revisions []fairway.SourceRevision
 	for _, source := range sources {
 		revision, err := source.Resolve(ctx, channels[source.Name()])
+		if err != nil && s.to != "" {
+			return fmt.Errorf("--to %s: %w", s.to, err)
+		}
 		if err != nil {
 			return err
 		}

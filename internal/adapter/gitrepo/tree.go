@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // tree is the files of one commit as a file system. Symbolic links are
@@ -36,6 +37,7 @@ const (
 )
 
 var (
+	errNotUTF8 = errors.New("the name is not UTF-8: rename the file")
 	errEscapes = errors.New("the symbolic link leads out of the repository")
 	errLinks   = errors.New("too many symbolic links")
 	errIsDir   = errors.New("is a directory")
@@ -67,6 +69,9 @@ func parseTree(b []byte, idLen int) ([]treeEntry, error) {
 
 // walk finds the entry of a path; the last part is followed if asked for.
 func (t *tree) walk(name string, follow bool) (treeEntry, error) {
+	if !utf8.ValidString(name) {
+		return treeEntry{}, errNotUTF8
+	}
 	if !fs.ValidPath(name) {
 		return treeEntry{}, fs.ErrInvalid
 	}

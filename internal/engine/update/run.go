@@ -371,9 +371,4 @@ func outdated(groups []fairway.Group, instances []fairway.Instance) []string {
 }
 
 // short is a revision as people quote it.
-func short(revision string) string {
-	if len(revision) == 40 {
-		return revision[:10]
-	}
-	return revision
-}
+func short(revision string) string { return fairway.ShortRevision(revision) }

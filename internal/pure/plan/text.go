@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"github.com/fairwayhq/fairway"
 )
 
 // painter writes lines, in colours where they are wanted.
@@ -233,9 +235,4 @@ func (i PoolImpact) sentence() string {
 	return text
 }
 
-func short(revision string) string {
-	if len(revision) == 40 {
-		return revision[:10]
-	}
-	return revision
-}
+func short(revision string) string { return fairway.ShortRevision(revision) }

@@ -50,6 +50,7 @@ With --data, the registry is that server's, and so is the configuration unless -
 Exit code 1 when there is no plan, 3 when a finding blocks, and with --exit-code 4 when there are changes.`,
 		Example: `  fairway plan kube-1 --registry-file clusters.yaml --config-source main:dir:. --kubeconfig ~/.kube/config
   fairway plan --all --registry-file clusters.yaml --directory . --offline -o markdown     for a comment on a pull request
+  fairway plan --channel beta --to my-branch --registry-file clusters.yaml --config-source main:git:URL --offline     clusters of a channel against another branch, tag or commit
   fairway plan --channel beta --data ~/.fairway --directory .                              my folder, against a running server's clusters
   fairway plan kube-1 --registry-file clusters.yaml --directory . --kubeconfig kc --kubernetes-version 1.37     is it ready for an upgrade?`,
 		Args: func(c *cobra.Command, args []string) error {

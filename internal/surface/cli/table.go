@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/fairwayhq/fairway"
 )
 
 // table is rows under a header, or without one. It fits a width by shortening
@@ -133,9 +135,7 @@ func dash(s string) string {
 // short shortens a revision or version as git does; one that is no hash stays.
 func short(revision string) string {
 	id, hash, found := strings.Cut(revision, "#")
-	if len(id) == 40 && strings.Trim(id, "0123456789abcdef") == "" {
-		id = id[:10]
-	}
+	id = fairway.ShortRevision(id)
 	if found {
 		return id + "#" + hash[:min(7, len(hash))]
 	}
