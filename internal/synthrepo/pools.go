@@ -172,7 +172,7 @@ Resources:
     Type: AWS::ElasticLoadBalancingV2::LoadBalancer
     Properties:
       Name: "{{ .Cluster.LocalID }}"
-      Subnets: ["{{ index .Values.lb_subnets "*" }}"]
+      Subnets: ["{{ index .Values.subnets "*" }}"]
 {{ with index .Values "load_balancer_certificate" }}
       Certificate: "{{ . }}"
 {{ end }}

@@ -8,8 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"path"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v2"
 
@@ -39,7 +41,8 @@ func (r *renderer) archive(text, key string) ([]byte, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
+	zip, done := zipper(&out)
+	defer done()
 	archive := tar.NewWriter(zip)
 	for _, f := range files.Files {
 		name, content, err := r.archived(f, key)
@@ -92,7 +95,8 @@ func (r *renderer) bucket() string {
 // in base64. Any other byte would replace every node of every cluster.
 func Compress(text string) (string, error) {
 	var b bytes.Buffer
-	zip := gzip.NewWriter(&b)
+	zip, done := zipper(&b)
+	defer done()
 	if _, err := zip.Write([]byte(text)); err != nil {
 		return "", err
 	}
@@ -100,4 +104,15 @@ func Compress(text string) (string, error) {
 		return "", err
 	}
 	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+}
+
+// zippers are writers whose tables, a megabyte each, are used again. A writer
+// that is reset makes the same bytes as a new one.
+var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
+// zipper returns a writer of compressed text, and what to call after its use.
+func zipper(to io.Writer) (zip *gzip.Writer, done func()) {
+	zip = zippers.Get().(*gzip.Writer)
+	zip.Reset(to)
+	return zip, func() { zippers.Put(zip) }
 }

@@ -2,80 +2,92 @@ package render
 
 import (
 	"fmt"
-	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/synthrepo"
 )
 
-// largeConfiguration is of the size of a grown configuration repository: 45
-// components with 340 objects in 1.5 MB, two CRDs of 0.5 MB among them, five
-// pools and 1,100 lines of defaults.
-func largeConfiguration() (fstest.MapFS, *fairway.Cluster) {
-	files := map[string]string{}
-	var defaults strings.Builder
-	for i := range 1100 {
-		fmt.Fprintf(&defaults, "item_%d: value-{{ .Cluster.Region }}-%d\n", i, i)
+// usual is a cluster of a configuration repository of the usual size, see
+// package synthrepo, with the number of clusters in the registry.
+func usual(tb testing.TB, clusters int) (Input, []fairway.Cluster) {
+	tb.Helper()
+	answers, roots := synthrepo.Lookups()
+	recorded, err := ParseRecorded(answers, func(string) ([]byte, error) { return roots, nil })
+	if err != nil {
+		tb.Fatal(err)
 	}
-	files[defaultsFile] = defaults.String()
-	for n := range 2 {
-		var crd strings.Builder
-		fmt.Fprintf(&crd, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: kind%d.example.org\nspec:\n  schema:\n    properties:\n", n)
-		for i := 0; crd.Len() < 500_000; i++ {
-			fmt.Fprintf(&crd, "      field%d:\n        description: >-\n          What field number %d means, in a sentence of usual length for such a file.\n        type: string\n        minLength: %d\n", i, i, i%9)
-		}
-		files[fmt.Sprintf("%s/crds/%d.yaml", manifestsDir, n)] = crd.String()
-	}
-	for i := range 338 {
-		var o strings.Builder
-		fmt.Fprintf(&o, "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-%d\n  namespace: {{ .Cluster.Environment }}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n      - name: app\n        image: registry.example.org/app:{{ .Cluster.ConfigItems.item_%d }}\n        env:\n", i, i)
-		for e := 0; o.Len() < 1450; e++ {
-			fmt.Fprintf(&o, "        - name: VARIABLE_%d\n          value: \"{{ index .Cluster.ConfigItems \"item_%d\" }}\"\n", e, e*3)
-		}
-		files[fmt.Sprintf("%s/component-%02d/%03d.yaml", manifestsDir, i%44, i)] = o.String()
-	}
-	files[userData] = strings.Repeat("line: {{ .NodePool.ConfigItems.item_7 }} {{ .NodePool.Name }}\n", 200)
-	c := testCluster(func(c *fairway.Cluster) {
-		c.NodePools = nil
-		for i := range 5 {
-			c.NodePools = append(c.NodePools, fairway.NodePool{Name: fmt.Sprintf("pool-%d", i), Profile: "worker", InstanceTypes: []string{"m5.large"}})
-		}
-	})
-	return tree(files), c
+	all := synthrepo.Clusters(1, clusters, fairway.ProviderAWS)
+	return Input{
+		Cluster: &all[0], Siblings: all, Lookups: recorded, ManageEtcdStack: true,
+		Sources: []Source{{Name: "main", FS: synthrepo.FS(synthrepo.Files(1))}},
+	}, all
 }
 
 // BenchmarkRender is the first render of a cluster, with no cache.
 func BenchmarkRender(b *testing.B) {
-	files, c := largeConfiguration()
-	size := 0
-	for _, f := range files {
-		size += len(f.Data)
-	}
-	b.SetBytes(int64(size))
+	in, _ := usual(b, 10)
 	b.ReportAllocs()
 	for b.Loop() {
-		bundle, err := Render(Input{Cluster: c, Sources: []Source{{Name: "main", FS: files}}})
+		bundle, err := Render(in)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if len(bundle.Components) != 45 || len(bundle.Pools) != 5 {
-			b.Fatalf("%d components, %d pools", len(bundle.Components), len(bundle.Pools))
+		checkSize(b, bundle)
+	}
+}
+
+// BenchmarkRenderAgain is the second render of a cluster: everything comes from
+// the cache.
+func BenchmarkRenderAgain(b *testing.B) {
+	in, _ := usual(b, 10)
+	in.Cache = NewCache(DefaultCacheBytes)
+	if _, err := Render(in); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		bundle, err := Render(in)
+		if err != nil {
+			b.Fatal(err)
 		}
+		checkSize(b, bundle)
+	}
+}
+
+// BenchmarkRenderOthers are renders of one cluster after the other: what they
+// have in common comes from the cache.
+func BenchmarkRenderOthers(b *testing.B) {
+	in, all := usual(b, 1000)
+	in.Cache = NewCache(DefaultCacheBytes)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		in.Cluster = &all[i%len(all)]
+		bundle, err := Render(in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		checkSize(b, bundle)
+	}
+}
+
+func checkSize(b *testing.B, bundle *fairway.Bundle) {
+	if len(bundle.Components) != synthrepo.Components || len(bundle.Pools) != 5 {
+		b.Fatalf("%d components, %d pools", len(bundle.Components), len(bundle.Pools))
 	}
 }
 
 // BenchmarkFiles is the same as files, with the exact text of every manifest.
 func BenchmarkFiles(b *testing.B) {
-	files, c := largeConfiguration()
+	in, _ := usual(b, 10)
 	b.ReportAllocs()
 	for b.Loop() {
-		all, err := Files(b.Context(), FilesInput{Input: Input{Cluster: c, Sources: []Source{{Name: "main", FS: files}}}, Reveal: true})
+		all, err := Files(b.Context(), FilesInput{Input: in, Reveal: true})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if len(all) < 45+340 {
-			b.Fatalf("%d files", len(all))
+		if len(all) < 300 {
+			b.Fatal(fmt.Sprint(len(all), " files"))
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (r *renderer) component(f folder, values map[string]any) []fairway.Object {
 			r.errs.add(err)
 			continue
 		}
-		found, err := decode(c.file(name), text)
+		found, err := r.decode(c.file(name), text)
 		if err != nil {
 			r.errs.add(err)
 			continue
@@ -51,6 +51,12 @@ func (r *renderer) component(f folder, values map[string]any) []fairway.Object {
 		objects = append(objects, found...)
 	}
 	return objects
+}
+
+// decode is decode, from memory where that text was decoded before.
+func (r *renderer) decode(file, text string) ([]fairway.Object, error) {
+	return remembered(r.in.Cache, func() cacheKey { return keyOf(keyObjects, "", text) }, sizeOf,
+		func() ([]fairway.Object, error) { return decode(file, text) })
 }
 
 // componentRender renders the files of one component, which can ask for each

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -322,8 +323,21 @@ func (r *renderer) componentFile(f folder, name string, values map[string]any) {
 	}
 }
 
-// documents reads and checks the documents of a rendered manifest.
+// documents reads and checks the documents of a rendered manifest, which may be
+// there already. They are shared then.
 func (r *renderer) documents(file, text string) ([]document, error) {
+	key := func() cacheKey { return keyOf(keyDocuments, fmt.Sprintf("%s:%t", r.in.Engine, r.masks), text) }
+	bytes := func(docs []document) int {
+		n := 0
+		for _, doc := range docs {
+			n += 64 + size(doc.value) + len(doc.text)
+		}
+		return n
+	}
+	return remembered(r.in.Cache, key, bytes, func() ([]document, error) { return r.readDocuments(file, text) })
+}
+
+func (r *renderer) readDocuments(file, text string) ([]document, error) {
 	values, err := documents(file, text)
 	if err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func evaluate(text string, change func(*fairway.Cluster)) (string, error) {
 		return "", err
 	}
 	values := map[string]any{"subnets": map[string]string{"a": "1", "b": "2", "*": "1,2"}, "region": "x"}
-	return newEngine(context.Background(), newAnswers(context.Background(), nil, "local", EngineFairway)).render(job{file: "main/t.yaml", text: text, data: data{Cluster: view, Values: values, NodePool: view.NodePools[0]}})
+	return newEngine(context.Background(), newAnswers(context.Background(), nil, "local", EngineFairway), nil).render(job{file: "main/t.yaml", text: text, data: data{Cluster: view, Values: values, NodePool: view.NodePools[0]}})
 }
 
 func contains(t *testing.T, what, text string, parts ...string) {

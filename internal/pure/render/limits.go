@@ -76,17 +76,14 @@ func (e *engine) charge(bytes int) {
 // countTicks puts a tick before every body of a parsed template that can be
 // run more than once: those of loops, and those of templates that may call
 // themselves.
-func countTicks(t *template.Template) error {
-	for _, one := range t.Templates() {
-		if one.Tree == nil || one.Root == nil {
-			continue
-		}
+func countTicks(trees map[string]*parse.Tree) error {
+	for _, one := range trees {
 		if err := tickLoops(one.Root); err != nil {
 			return err
 		}
 		line := 1
 		if len(one.Root.Nodes) > 0 {
-			line = lineOf(one.Tree, one.Root.Nodes[0])
+			line = lineOf(one, one.Root.Nodes[0])
 		}
 		if err := tickFirst(one.Root, line); err != nil {
 			return err

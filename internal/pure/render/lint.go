@@ -39,7 +39,7 @@ type LintFinding struct {
 // those that clusters and node pools of a registry set. Findings are in order
 // of file and line. The error is one of reading the sources.
 func Lint(ctx context.Context, sources []Source, items []string) ([]LintFinding, error) {
-	l := &linter{engine: newEngine(ctx, newAnswers(ctx, nil, "", EngineFairway)), defined: map[string]place{}, used: map[string]place{}, prefixes: map[string]bool{}}
+	l := &linter{engine: newEngine(ctx, newAnswers(ctx, nil, "", EngineFairway), nil), defined: map[string]place{}, used: map[string]place{}, prefixes: map[string]bool{}}
 	for _, item := range items {
 		l.defined[item] = place{}
 	}
@@ -142,7 +142,7 @@ func (l *linter) text(file, name, text string) {
 			l.image(at, m[1])
 		}
 	}
-	t, err := l.engine.parse(job{file: file, text: text})
+	p, err := l.engine.parse(job{file: file, text: text})
 	if err != nil {
 		at := place{file: file}
 		message := strings.TrimPrefix(err.Error(), file+":")
@@ -154,12 +154,10 @@ func (l *linter) text(file, name, text string) {
 		l.add(LintError, "parse", at, fairway.ErrorHint(err), "%s", message)
 		return
 	}
-	for _, one := range t.Templates() {
-		if one.Tree != nil && one.Root != nil {
-			main := one.Name() == file
-			w := &walker{l: l, file: file, tree: one.Tree, main: main, atRoot: main}
-			w.list(one.Root)
-		}
+	for name, tree := range p.trees {
+		main := name == file
+		w := &walker{l: l, file: file, tree: tree, main: main, atRoot: main}
+		w.list(tree.Root)
 	}
 }
 

@@ -29,6 +29,9 @@ type Input struct {
 	ManageEtcdStack bool
 	// Engine says whose bytes are wanted where engines differ.
 	Engine Engine
+	// Cache remembers what renders have in common; nil means that nothing is
+	// remembered. It changes no byte. The objects of the bundle are shared then.
+	Cache *Cache
 }
 
 // Source is one config source at one revision.
@@ -88,7 +91,7 @@ type renderer struct {
 
 func newRenderer(ctx context.Context, in Input) *renderer {
 	a := newAnswers(ctx, in.Lookups, in.Cluster.Provider, in.Engine)
-	return &renderer{in: in, answers: a, engine: newEngine(ctx, a), secretItems: map[string]bool{}}
+	return &renderer{in: in, answers: a, engine: newEngine(ctx, a, in.Cache), secretItems: map[string]bool{}}
 }
 
 // prepare makes what all templates see: the cluster with its items, and the
