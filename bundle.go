@@ -52,7 +52,8 @@ const (
 	DriftRepair DriftPolicy = "repair"
 )
 
-// Component is one folder of manifests, rendered and normalised.
+// Component is one folder of manifests, rendered and normalised. Its objects may
+// be those of other bundles too: nobody changes them.
 type Component struct {
 	Name    string
 	Objects []Object

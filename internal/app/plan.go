@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
 	"github.com/fairwayhq/fairway/internal/adapter/kubeconfig"
 	"github.com/fairwayhq/fairway/internal/adapter/local"
@@ -32,12 +32,16 @@ const plansAtOnce = 8
 type planner struct {
 	cli.PlanOptions
 	base     *subject
-	sources  []*gitrepo.Source
+	sources  []*steady
 	clusters []fairway.Cluster
 	now      time.Time
 
-	mu     sync.Mutex // rendering is one at a time: look-ups and memory are shared
-	stderr io.Writer  // guarded by mu
+	// turns has room for as many renderings as there are processors: more at
+	// once would only take more memory.
+	turns chan struct{}
+
+	mu     sync.Mutex
+	stderr io.Writer // guarded by mu
 	// accepted are the acceptances of all bundles by their place; guarded by mu.
 	accepted map[string]fairway.Acceptance
 }
@@ -47,6 +51,7 @@ func planClusters(ctx context.Context, o cli.PlanOptions, stderr io.Writer) (*pl
 	ctx, cancel := context.WithTimeoutCause(ctx, renderTime, fmt.Errorf("it took longer than %s", renderTime))
 	defer cancel()
 	p := &planner{PlanOptions: o, base: &subject{}, now: time.Now(), stderr: stderr, accepted: map[string]fairway.Acceptance{}}
+	p.base.input.Cache, p.turns = render.NewCache(render.DefaultCacheBytes), make(chan struct{}, runtime.GOMAXPROCS(0))
 	defer p.base.close()
 	err := p.base.lookups(o.Lookups, stderr)
 	if err != nil {
@@ -147,8 +152,12 @@ func (p *planner) accepts(b *fairway.Bundle) {
 
 // render makes the bundle of a cluster at a revision; "" is that of its channel.
 func (p *planner) render(ctx context.Context, c *fairway.Cluster, revision string) (*fairway.Bundle, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.turns <- struct{}{}:
+		defer func() { <-p.turns }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	s := &subject{input: p.base.input, to: p.To}
 	defer s.close()
 	s.input.Cluster, s.input.Siblings = c, p.clusters

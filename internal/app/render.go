@@ -164,7 +164,7 @@ func (s *subject) lookups(file string, stderr io.Writer) error {
 }
 
 // open opens the config sources.
-func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*gitrepo.Source, error) {
+func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*steady, error) {
 	if len(o.ConfigSources) == 0 {
 		return nil, nil
 	}
@@ -176,7 +176,7 @@ func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*gitrepo.So
 	if err != nil {
 		return nil, err
 	}
-	var all []*gitrepo.Source
+	var all []*steady
 	for _, one := range options {
 		if one.Kind == gitrepo.KindGit {
 			if one.Dir, err = mirrorOf(o.WorkDir, one.Location); err != nil {
@@ -188,11 +188,12 @@ func (s *subject) open(ctx context.Context, o cli.SubjectOptions) ([]*gitrepo.So
 		if err != nil {
 			return nil, err
 		}
-		s.closers = append(s.closers, source.Close)
+		once := newSteady(source)
+		s.closers = append(s.closers, once.Close)
 		if err := source.Refresh(ctx); err != nil {
 			return nil, err
 		}
-		all = append(all, source)
+		all = append(all, once)
 	}
 	return all, nil
 }
@@ -213,7 +214,7 @@ func mirrorOf(dir, location string) (string, error) {
 
 // registryClusters returns the clusters to choose from: those of the registry file, or
 // those that the server gave.
-func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*gitrepo.Source, stderr io.Writer) ([]fairway.Cluster, error) {
+func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*steady, stderr io.Writer) ([]fairway.Cluster, error) {
 	if o.RegistryFile == "" {
 		return o.Clusters, nil
 	}
@@ -241,7 +242,7 @@ func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*gitr
 
 // repositoryDefaults adds what fairway.yaml of the first source says to the
 // defaults of the flags.
-func repositoryDefaults(ctx context.Context, d registryfile.Defaults, sources []*gitrepo.Source) registryfile.Defaults {
+func repositoryDefaults(ctx context.Context, d registryfile.Defaults, sources []*steady) registryfile.Defaults {
 	if len(sources) == 0 {
 		return d
 	}
@@ -304,7 +305,7 @@ func find(clusters []fairway.Cluster, name string) (*fairway.Cluster, error) {
 }
 
 // resolve opens every source at the revision of its channel.
-func (s *subject) resolve(ctx context.Context, sources []*gitrepo.Source) error {
+func (s *subject) resolve(ctx context.Context, sources []*steady) error {
 	var names []string
 	for _, source := range sources {
 		names = append(names, source.Name())
@@ -328,9 +329,6 @@ func (s *subject) resolve(ctx context.Context, sources []*gitrepo.Source) error 
 		files, err := source.Open(ctx, revision)
 		if err != nil {
 			return err
-		}
-		if closer, ok := files.(io.Closer); ok {
-			s.closers = append(s.closers, closer.Close)
 		}
 		revisions = append(revisions, fairway.SourceRevision{Name: source.Name(), Revision: revision})
 		s.input.Sources = append(s.input.Sources, render.Source{Name: source.Name(), FS: files})

@@ -5,18 +5,17 @@ import (
 	"strings"
 
 	"github.com/fairwayhq/fairway"
-	"github.com/fairwayhq/fairway/internal/adapter/gitrepo"
 	"github.com/fairwayhq/fairway/internal/pure/nearest"
 )
 
 // revisionsTo puts what --to says in place of the channels of the sources: one
 // revision for all that have revisions, or SOURCE=REVISION with commas for
 // single ones.
-func revisionsTo(to string, sources []*gitrepo.Source, channels map[string]string) error {
+func revisionsTo(to string, sources []*steady, channels map[string]string) error {
 	if to == "" {
 		return nil
 	}
-	byName, names := map[string]*gitrepo.Source{}, []string{}
+	byName, names := map[string]*steady{}, []string{}
 	for _, s := range sources {
 		byName[s.Name()], names = s, append(names, s.Name())
 	}

@@ -35,7 +35,7 @@ func (a *App) openSources(ctx context.Context) (fairway.Configuration, error) {
 }
 
 // combined is several sources that are open as one configuration.
-func combined(all []*gitrepo.Source) (*sources.Combined, error) {
+func combined[S fairway.ConfigSource](all []S) (*sources.Combined, error) {
 	var some []fairway.ConfigSource
 	for _, s := range all {
 		some = append(some, s)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/pure/render"
 )
 
 // Options are what an Updater works with; all fields but Now are required.
@@ -45,6 +46,8 @@ type Updater struct {
 	// histories has what rolls remember, by update and step, over pieces of
 	// work. Losing it costs time and nothing else.
 	histories sync.Map
+	// renders has what the renderings of all clusters have in common.
+	renders *render.Cache
 }
 
 // New returns an Updater.
@@ -55,7 +58,7 @@ func New(o Options) *Updater {
 	if o.Piece == 0 {
 		o.Piece = 2 * time.Minute
 	}
-	return &Updater{Options: o}
+	return &Updater{Options: o, renders: render.NewCache(render.DefaultCacheBytes)}
 }
 
 // connect returns the APIs of a cluster through its provider.

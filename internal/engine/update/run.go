@@ -297,9 +297,9 @@ func (r *run) render(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.bundle, err = render.Render(render.Input{
+	r.bundle, err = render.Bundle(ctx, render.Input{
 		Cluster: r.cluster, Siblings: siblings, Revision: r.update.Revision,
-		Sources: render.From(files),
+		Sources: render.From(files), Cache: r.renders,
 	})
 	if err != nil {
 		return "", err

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/fairwayhq/fairway"
@@ -47,6 +48,10 @@ func (p *Plan) add(seen Observed, item manifest.Item, hide mask, policy fairway.
 		return
 	}
 	c := comparison{manager: cmp.Or(seen.Manager, defaultManager), exact: seen.Basis == BasisApplied}
+	if c.exact && same(item.Object, live) {
+		p.Summary.Unchanged++
+		return
+	}
 	digest, known := seen.Applied[key]
 	if known {
 		c.sameRender = digest == manifest.Digest(item.Object)
@@ -73,6 +78,12 @@ func (p *Plan) add(seen Observed, item manifest.Item, hide mask, policy fairway.
 	case len(c.drift) == 0:
 		p.Summary.Unchanged++
 	}
+}
+
+// same reports whether two objects are one in memory, as those of renderings
+// with one cache are when nothing changed.
+func same(a, b fairway.Object) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 func (o Object) with(fields []Field) Object {

@@ -25,9 +25,10 @@ type Cache struct {
 	order *queue.List // of *cached, last used first
 }
 
-// DefaultCacheBytes is room for the configuration of a fleet: what its clusters
-// have in common, and what the last of them have for themselves.
-const DefaultCacheBytes = 96 << 20
+// DefaultCacheBytes is room for the configuration of a fleet at several
+// revisions: what its clusters have in common, some 10 MiB for a repository of
+// the usual size, and what the last of them have for themselves, 1 MiB each.
+const DefaultCacheBytes = 48 << 20
 
 // NewCache returns a cache that takes about so many bytes of memory.
 func NewCache(bytes int) *Cache {

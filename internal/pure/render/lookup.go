@@ -9,7 +9,7 @@ import (
 
 // Lookups answers what a render asks of a cloud. The same question must get
 // the same answer during one render. Errors become errors of the render.
-// Implementations are used by one goroutine at a time.
+// Implementations are safe for concurrent use.
 type Lookups interface {
 	// Images returns the ids of all images of that name and owner; the name may
 	// hold the wildcards * and ?.
