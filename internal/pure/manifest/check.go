@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/fairwayhq/fairway"
 )
 
@@ -56,8 +58,17 @@ func describe(o fairway.Object) string {
 	return fmt.Sprintf("%v %v", o["kind"], meta["name"])
 }
 
-// maxName is the longest name that Kubernetes stores.
-const maxName = 253
+// maxName is the longest name that Kubernetes stores, maxLabel the longest that
+// is part of a host's name or of a label, maxAnnotations how many bytes the
+// annotations of an object may have together.
+const (
+	maxName        = 253
+	maxLabel       = 63
+	maxAnnotations = 256 << 10
+)
+
+// shortNames are the kinds whose names become parts of others, by group and kind.
+var shortNames = map[string]int{"/Namespace": maxLabel, "/Service": maxLabel, "batch/CronJob": 52}
 
 // yaml11 is the hint for a value that YAML 1.1 reads as something else.
 const yaml11 = "put it into quotes: YAML 1.1 reads y, n, yes, no, on and off as booleans, and digits as numbers"
@@ -80,11 +91,18 @@ func checkObject(o fairway.Object) (problem, hint string) {
 		return fmt.Sprintf("metadata.name is %s, not a text", kindOf(meta["name"])), yaml11
 	}
 	if namespace, has := meta["namespace"]; has && namespace != nil {
-		if _, ok := namespace.(string); !ok {
+		text, ok := namespace.(string)
+		if !ok {
 			return fmt.Sprintf("metadata.namespace is %s, not a text", kindOf(namespace)), yaml11
 		}
+		if len(text) > maxLabel {
+			return fmt.Sprintf("metadata.namespace has %d characters, Kubernetes stores at most %d", len(text), maxLabel), "shorten the name"
+		}
 	}
+	most, special := shortNames[o.Ref().Group()+"/"+o["kind"].(string)]
 	switch {
+	case special && len(name) > most:
+		return fmt.Sprintf("metadata.name has %d characters, the name of a %s at most %d", len(name), o["kind"], most), "shorten the name"
 	case len(name) > maxName:
 		return fmt.Sprintf("metadata.name has %d characters, Kubernetes stores at most %d", len(name), maxName), "shorten the name"
 	case name == "." || name == ".." || strings.ContainsAny(name, "/%"):
@@ -108,11 +126,24 @@ func checkTexts(meta map[string]any, field string) (problem, hint string) {
 	if !ok {
 		return fmt.Sprintf("metadata.%s is %s, not a mapping", field, kindOf(meta[field])), ""
 	}
+	size := 0
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		// A null is accepted by the API server as an empty text.
-		if _, ok := m[k].(string); !ok && m[k] != nil {
+		value, ok := m[k].(string)
+		if !ok && m[k] != nil {
 			return fmt.Sprintf("metadata.%s %q is %s, not a text", field, k, kindOf(m[k])), yaml11
 		}
+		size += len(k) + len(value)
+		if wrong := validation.IsQualifiedName(strings.ToLower(k)); len(wrong) > 0 {
+			return fmt.Sprintf("metadata.%s: the key %q is not valid: %s", field, k, strings.Join(wrong, "; ")), ""
+		}
+		if wrong := validation.IsValidLabelValue(value); field == "labels" && len(wrong) > 0 {
+			return fmt.Sprintf("metadata.labels %q: the value %q is not valid: %s", k, value, strings.Join(wrong, "; ")),
+				"labels are short names to select by; put other texts into annotations"
+		}
+	}
+	if field == "annotations" && size > maxAnnotations {
+		return fmt.Sprintf("metadata.annotations have %d KiB, Kubernetes stores at most %d", size>>10, maxAnnotations>>10), "put long texts into a ConfigMap"
 	}
 	return "", ""
 }

@@ -30,6 +30,9 @@ type remoteFile struct {
 	Permissions int64  `yaml:"permissions"`
 }
 
+// maxArchive is how many bytes the files of one archive may have, as base64.
+const maxArchive = 64 << 20
+
 // maxEncrypted is how much a key of the cloud encrypts at once.
 const maxEncrypted = 4096
 
@@ -44,7 +47,11 @@ func (r *renderer) archive(text, key string) ([]byte, error) {
 	zip, done := zipper(&out)
 	defer done()
 	archive := tar.NewWriter(zip)
+	left := maxArchive
 	for _, f := range files.Files {
+		if left -= len(f.Data); left < 0 {
+			return nil, fairway.Errorf(fairway.CodeInvalid, "the files have more than %d MiB", maxArchive>>20).WithHint("look for aliases of long texts")
+		}
 		name, content, err := r.archived(f, key)
 		if err == nil {
 			err = archive.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: f.Permissions})

@@ -77,9 +77,9 @@ func object(doc any) ([]fairway.Object, error) {
 	if err := isManifest(doc); err != nil {
 		return nil, err
 	}
-	value, err := jsonValue(doc, "")
-	if err != nil {
-		return nil, err
+	value, wrong := jsonValue(doc)
+	if wrong != nil {
+		return nil, wrong.error()
 	}
 	o := fairway.Object(value.(map[string]any))
 	items, isList := o["items"].([]any)
@@ -126,11 +126,17 @@ func annotations(meta any) error {
 	switch all := member(meta, "annotations").(type) {
 	case nil:
 	case map[any]any:
+		wrong := "" // the first by name: mappings have no order
 		for key, value := range all {
 			switch value.(type) {
 			case []any, map[any]any:
-				return fairway.Errorf(fairway.CodeInvalid, "%s; annotation %v is no plain value", errUnsupported, key).WithHint("put the value into quotes")
+				if name := fmt.Sprint(key); wrong == "" || name < wrong {
+					wrong = name
+				}
 			}
+		}
+		if wrong != "" {
+			return fairway.Errorf(fairway.CodeInvalid, "%s; annotation %s is no plain value", errUnsupported, wrong).WithHint("put the value into quotes")
 		}
 	default:
 		return fairway.Errorf(fairway.CodeInvalid, "%s; metadata.annotations is no mapping", errUnsupported)
@@ -149,16 +155,38 @@ func member(v any, key string) any {
 	return nil
 }
 
+// badValue is a value that JSON cannot hold, with the way to it from where the
+// error is now: every level puts its own step before it, so that paths cost
+// nothing where all is well.
+type badValue struct{ path, before, after, hint string }
+
+// bad says what is wrong with a value; @ in the text stands for its path.
+func bad(hint, format string, args ...any) *badValue {
+	before, after, _ := strings.Cut(fmt.Sprintf(format, args...), "@")
+	return &badValue{before: before, after: after, hint: hint}
+}
+
+// at puts a step before the path.
+func (e *badValue) at(step string) *badValue {
+	e.path = step + e.path
+	return e
+}
+
+// error is the error as it is told.
+func (e *badValue) error() error {
+	return fairway.Errorf(fairway.CodeInvalid, "%s%s%s", e.before, e.path, e.after).WithHint("%s", e.hint)
+}
+
 // jsonValue turns a value of yaml.v2 into JSON types: integers that fit are
 // int64, also those that were written as floats, as they are after a way
 // through JSON.
-func jsonValue(v any, path string) (any, error) {
+func jsonValue(v any) (any, *badValue) {
 	switch v := v.(type) {
 	case nil, bool, int64:
 		return v, nil
 	case string:
 		if !utf8.ValidString(v) {
-			return nil, fairway.Errorf(fairway.CodeInvalid, "%s is not valid UTF-8", path).WithHint("put binary data into a Secret or into binaryData, as base64 text")
+			return nil, bad("put binary data into a Secret or into binaryData, as base64 text", "@ is not valid UTF-8")
 		}
 		return v, nil
 	case int:
@@ -166,15 +194,15 @@ func jsonValue(v any, path string) (any, error) {
 	case uint64:
 		return float64(v), nil
 	case float64:
-		return number(v, path)
+		return number(v)
 	case time.Time:
 		return v.Format(time.RFC3339Nano), nil
 	case []any:
 		list := make([]any, len(v))
 		for i, item := range v {
-			one, err := jsonValue(item, path+"["+strconv.Itoa(i)+"]")
+			one, err := jsonValue(item)
 			if err != nil {
-				return nil, err
+				return nil, err.at("[" + strconv.Itoa(i) + "]")
 			}
 			list[i] = one
 		}
@@ -182,28 +210,44 @@ func jsonValue(v any, path string) (any, error) {
 	case map[string]any:
 		return v, nil
 	case map[any]any:
-		m := make(map[string]any, len(v))
-		for k, item := range v {
-			name, err := keyText(k, path)
-			if err != nil {
-				return nil, err
-			}
-			if _, twice := m[name]; twice {
-				return nil, fairway.Errorf(fairway.CodeInvalid, "two keys of %s are %q after YAML 1.1 rules", path, name).WithHint("put the keys into quotes")
-			}
-			if m[name], err = jsonValue(item, path+"."+name); err != nil {
-				return nil, err
-			}
-		}
-		return m, nil
+		return jsonMap(v)
 	}
-	return nil, fairway.Errorf(fairway.CodeInvalid, "%s has a value of type %T, which JSON cannot hold", path, v)
+	return nil, bad("", "@ has a value of type %T, which JSON cannot hold", v)
 }
 
-func number(f float64, path string) (any, error) {
+// jsonMap is jsonValue of a mapping. Of several wrong values the first by name
+// is told, because mappings have no order.
+func jsonMap(v map[any]any) (any, *badValue) {
+	m := make(map[string]any, len(v))
+	var worst *badValue
+	found := func(err *badValue) {
+		if worst == nil || err.path+err.after < worst.path+worst.after {
+			worst = err
+		}
+	}
+	for k, item := range v {
+		name, isText := keyText(k)
+		if !isText {
+			found(bad("", "a key of @ is no text"))
+			continue
+		}
+		if _, twice := m[name]; twice {
+			found(bad("put the keys into quotes", "two keys of @ are %q after YAML 1.1 rules", name))
+			continue
+		}
+		one, err := jsonValue(item)
+		if err != nil {
+			found(err.at("." + name))
+		}
+		m[name] = one
+	}
+	return m, worst
+}
+
+func number(f float64) (any, *badValue) {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
-		return nil, fairway.Errorf(fairway.CodeInvalid, "%s is no finite number", path).WithHint("put it into quotes when it is meant as text")
+		return nil, bad("put it into quotes when it is meant as text", "@ is no finite number")
 	case f == math.Trunc(f) && math.Abs(f) < 1<<63:
 		return int64(f), nil
 	}
@@ -211,20 +255,20 @@ func number(f float64, path string) (any, error) {
 }
 
 // keyText is how a key of a mapping reads in JSON.
-func keyText(k any, path string) (string, error) {
+func keyText(k any) (text string, isText bool) {
 	switch k := k.(type) {
 	case string:
-		return k, nil
+		return k, true
 	case bool:
-		return strconv.FormatBool(k), nil
+		return strconv.FormatBool(k), true
 	case int:
-		return strconv.Itoa(k), nil
+		return strconv.Itoa(k), true
 	case int64:
-		return strconv.FormatInt(k, 10), nil
+		return strconv.FormatInt(k, 10), true
 	case uint64:
-		return strconv.FormatUint(k, 10), nil
+		return strconv.FormatUint(k, 10), true
 	case float64:
-		return strconv.FormatFloat(k, 'g', -1, 32), nil
+		return strconv.FormatFloat(k, 'g', -1, 32), true
 	}
-	return "", fairway.Errorf(fairway.CodeInvalid, "a key of %s is no text", path)
+	return "", false
 }

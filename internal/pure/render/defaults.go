@@ -46,6 +46,14 @@ func (r *renderer) defaultsOf(src Source, texts map[string]string) (map[string]s
 	if err := yaml.Unmarshal([]byte(out), &items); err != nil {
 		return nil, yamlError(file, err).WithHint("every default is one line \"name: value\" with a plain value")
 	}
+	size := 0
+	for key, value := range items {
+		size += len(key) + len(value)
+	}
+	// Aliases make many long values of a short text.
+	if size > maxFileOutput {
+		return nil, fairway.Errorf(fairway.CodeInvalid, "%s: the defaults have more than %d MiB", file, maxFileOutput>>20).WithHint("look for aliases of long texts")
+	}
 	return items, nil
 }
 

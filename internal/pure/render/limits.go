@@ -18,7 +18,7 @@ import (
 const (
 	maxFileSize   = 32 << 20  // bytes of one template
 	maxFileOutput = 16 << 20  // bytes of one rendered file
-	maxOutput     = 512 << 20 // bytes of all rendered files of a cluster
+	maxOutput     = 128 << 20 // bytes of all rendered files of a cluster
 	maxRepeat     = 4 << 20   // bytes that one call of indent or indexedList may make
 	maxValue      = 16 << 20  // bytes of one value that a function makes
 	maxWork       = 128 << 20 // bytes that go through the functions of one file
