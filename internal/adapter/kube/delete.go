@@ -106,7 +106,12 @@ func (c *Cluster) targets(ctx context.Context, mapping *meta.RESTMapping, d fair
 		return c.pruned(ctx, mapping, ref)
 	}
 	if d.Name != "" {
-		return []target{{ref: ref}}, nil
+		// Most entries name what is long gone: asking is no write.
+		_, err := c.resource(mapping, d.Namespace).Get(ctx, d.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return []target{{ref: ref}}, err
 	}
 	var found []target
 	options := metav1.ListOptions{LabelSelector: selector.String(), Limit: pageSize}

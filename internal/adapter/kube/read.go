@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -44,7 +46,7 @@ func (c *Cluster) Read(ctx context.Context, refs []fairway.ObjectRef) ([]fairway
 		if err != nil {
 			return nil, translate(err, "read "+ref.String())
 		}
-		s := shelf{mapping, ref.Namespace}
+		s := shelf{mapping.Resource, ref.Namespace}
 		if mapping.Scope.Name() == meta.RESTScopeNameRoot {
 			s.namespace = ""
 		} else if s.namespace == "" {
@@ -84,7 +86,7 @@ type reading struct {
 
 // shelf is where objects of one kind and namespace are found; "" is cluster scope.
 type shelf struct {
-	mapping   *meta.RESTMapping
+	kind      schema.GroupVersionResource
 	namespace string
 }
 
@@ -95,7 +97,7 @@ type wanted struct {
 }
 
 func (r *reading) get(ctx context.Context, s shelf, w wanted) error {
-	live, err := r.resource(s.mapping, s.namespace).Get(ctx, w.ref.Name, metav1.GetOptions{})
+	live, err := r.on(s).Get(ctx, w.ref.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -115,12 +117,12 @@ func (r *reading) list(ctx context.Context, s shelf, all []wanted) error {
 	}
 	options := metav1.ListOptions{Limit: int64(min(pageSize, 2*len(all)+listSpare))}
 	for len(missing) > 0 {
-		page, err := r.resource(s.mapping, s.namespace).List(ctx, options)
+		page, err := r.on(s).List(ctx, options)
 		if apierrors.IsForbidden(err) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || err != nil && unlisted(err) {
 			break
 		}
 		if err != nil {
-			return translate(err, "list "+s.mapping.Resource.GroupResource().String())
+			return translate(err, "list "+s.kind.GroupResource().String())
 		}
 		for i := range page.Items {
 			for _, w := range missing[page.Items[i].GetName()] {
@@ -143,6 +145,13 @@ func (r *reading) list(ctx context.Context, s shelf, all []wanted) error {
 		}
 	}
 	return nil
+}
+
+func (r *reading) on(s shelf) dynamic.ResourceInterface {
+	if s.namespace == "" {
+		return r.dynamic.Resource(s.kind)
+	}
+	return r.dynamic.Resource(s.kind).Namespace(s.namespace)
 }
 
 func (r *reading) put(w wanted, live *unstructured.Unstructured) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,8 +16,21 @@ import (
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
 
-// applyAtOnce is how many objects of one stage are applied in parallel.
-const applyAtOnce = 8
+const (
+	// applyAtOnce is how many objects of one stage are applied in parallel.
+	applyAtOnce = 8
+	// applyBatch is after how many objects is looked whether to go on, and
+	// remembered what was done.
+	applyBatch = 500
+	// mostSilent is how many objects may fail, each after half a minute of trying,
+	// because the API server does not answer, until the others are not tried.
+	mostSilent = 8
+	// mostProblems is how many rejected objects an error names.
+	mostProblems = 20
+)
+
+// errNotTried stands for an object that was not tried to be applied.
+var errNotTried = errors.New("not tried")
 
 // applying is what the step that applies the manifests knows while it goes on.
 type applying struct {
@@ -44,14 +58,8 @@ func (r *run) manifests(ctx context.Context) (string, error) {
 		if err := r.checkpoint(ctx); err != nil {
 			return "", err
 		}
-		err := a.stage(ctx, stage)
-		// What was applied is remembered also when the rest was rejected.
-		if err = errors.Join(err, a.remember(ctx)); err != nil {
+		if err := a.stage(ctx, stage); err != nil {
 			return "", a.half(err)
-		}
-		r.say(fmt.Sprintf("applying manifests, %d of %d", len(a.items), a.total), "", "")
-		if err := r.saveProgress(ctx); err != nil {
-			return "", err
 		}
 		// Objects of a new kind need the definition to be established first.
 		if err := r.waitHealthy(ctx, definitions(a.waiting), a.total); err != nil {
@@ -117,9 +125,31 @@ func (a *applying) stage(ctx context.Context, stage []manifest.Item) error {
 	if err != nil {
 		return err
 	}
-	tasks := a.tasks(stage, live)
-	results := make([]fairway.ApplyResult, len(tasks))
-	problems := make([]error, len(tasks))
+	var problems []error
+	for batch := range slices.Chunk(a.tasks(stage, live), applyBatch) {
+		if len(a.items) > 0 {
+			if err := a.checkpoint(ctx); err != nil {
+				return errors.Join(mostTelling(problems), err)
+			}
+		}
+		failed, down := a.batch(ctx, batch)
+		problems = append(problems, failed...)
+		if err := a.remember(ctx); err != nil || down {
+			return errors.Join(mostTelling(problems), err)
+		}
+		a.say(fmt.Sprintf("applying manifests, %d of %d", len(a.items), a.total), "", "")
+		if err := a.saveProgress(ctx); err != nil {
+			return errors.Join(mostTelling(problems), err)
+		}
+	}
+	return mostTelling(problems)
+}
+
+// batch applies objects in parallel and returns what was refused. down says that
+// the API server does not answer any more: the rest was not tried.
+func (a *applying) batch(ctx context.Context, tasks []task) (problems []error, down bool) {
+	results, errs := make([]fairway.ApplyResult, len(tasks)), make([]error, len(tasks))
+	var silent atomic.Int32
 	var group errgroup.Group
 	group.SetLimit(applyAtOnce)
 	for i, t := range tasks {
@@ -127,19 +157,26 @@ func (a *applying) stage(ctx context.Context, stage []manifest.Item) error {
 			continue
 		}
 		group.Go(func() error {
-			if results[i], problems[i] = a.kube.Apply(ctx, t.Object, t.live.Object); problems[i] != nil {
-				problems[i] = fmt.Errorf("component %s: %w", t.Component, problems[i])
+			if silent.Load() >= mostSilent {
+				errs[i] = errNotTried
+				return nil
+			}
+			if results[i], errs[i] = a.kube.Apply(ctx, t.Object, t.live.Object); fairway.ErrorCode(errs[i]) == fairway.CodeUnavailable {
+				silent.Add(1)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // the functions never return an error
 	for i, t := range tasks {
-		if problems[i] == nil {
+		switch {
+		case errs[i] == nil:
 			a.note(t, results[i])
+		case errs[i] != errNotTried:
+			problems = append(problems, fmt.Errorf("component %s: %w", t.Component, errs[i]))
 		}
 	}
-	return mostTelling(slices.DeleteFunc(problems, func(err error) bool { return err == nil }))
+	return problems, silent.Load() >= mostSilent
 }
 
 // note takes over what became of an object.
@@ -174,7 +211,11 @@ func mostTelling(problems []error) error {
 			fix = append(fix, err)
 		}
 	}
-	return errors.Join(append(fix, passing...)...)
+	all := append(fix, passing...)
+	if more := len(all) - mostProblems; more > 0 {
+		all = append(all[:mostProblems], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(all...)
 }
 
 // definitions are the items that other items may need to exist.

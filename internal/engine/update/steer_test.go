@@ -76,7 +76,7 @@ func newRun(t *testing.T) (*run, *recorder) {
 	return r, api
 }
 
-func (r *run) steerTest(t *testing.T, s fairway.Steering) {
+func (r *run) steerTest(t testing.TB, s fairway.Steering) {
 	t.Helper()
 	if _, err := r.Store.SteerUpdate(t.Context(), "u", s); err != nil {
 		t.Fatal(err)
