@@ -130,7 +130,7 @@ func byHand(t testing.TB, api dynamic.Interface, namespace, name string, data ma
 var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 
 func configMap(name, value string) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: apply}\ndata: {a: %q, b: kept}\n", name, value)
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: apply}\ndata: {a: %q}\n", name, value)
 }
 
 // A repository with objects of many kinds is applied with one write for each; when

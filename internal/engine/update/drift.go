@@ -18,6 +18,8 @@ type task struct {
 	manifest.Item
 	live fairway.LiveObject
 	item fairway.InventoryItem // as it is to be remembered; Owned is of the last apply
+	// applied is the digest of what was last applied; "" when that is not known.
+	applied string
 	// why it is to be applied; "" when it is as it should be, or is left alone.
 	why string
 	// drifted says that somebody else changed it since the last apply, fields how,
@@ -43,6 +45,9 @@ func (a *applying) tasks(stage []manifest.Item, live []fairway.LiveObject) []tas
 		same := known && was.Digest == t.item.Digest
 		if same {
 			t.item.Owned = was.Owned
+		}
+		if was.Owned != "" {
+			t.applied = was.Digest
 		}
 		switch {
 		case live[i].Object == nil:
@@ -94,8 +99,8 @@ func compareTasks(c *fairway.Cluster, b *fairway.Bundle, tasks []*task) (changes
 		part.Components[i] = fairway.Component{Name: t.Component, Objects: []fairway.Object{t.Object}}
 		key := plan.KeyOf(t.Object.Ref())
 		seen.Live[key] = t.live.Object
-		if t.item.Owned != "" {
-			seen.Applied[key] = t.item.Digest
+		if t.applied != "" {
+			seen.Applied[key] = t.applied
 		}
 	}
 	p := plan.Build(plan.Input{Cluster: c, Bundle: &part, Observed: seen})

@@ -91,7 +91,7 @@ func (s *sweeping) look(ctx context.Context) (*fairway.Drift, error) {
 		if item.Owned != "" && item.Owned == live[i].Owned || live[i].Object == nil && item.Ref.Kind == "Job" {
 			continue
 		}
-		suspects[plan.KeyOf(item.Ref)] = &task{live: live[i], item: item, deleted: live[i].Object == nil}
+		suspects[plan.KeyOf(item.Ref)] = &task{live: live[i], item: item, applied: item.Digest, deleted: live[i].Object == nil}
 	}
 	if len(suspects) == 0 {
 		return d, nil

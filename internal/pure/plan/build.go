@@ -54,7 +54,7 @@ func (p *Plan) add(seen Observed, item manifest.Item, hide mask, policy fairway.
 	}
 	digest, known := seen.Applied[key]
 	if known {
-		c.sameRender = digest == manifest.Digest(item.Object)
+		c.remembered, c.sameRender = true, digest == manifest.Digest(item.Object)
 	}
 	c.compare(item.Object, live)
 	hide.fields(item.Object.Ref(), c.changes)

@@ -21,6 +21,8 @@ type comparison struct {
 	// sameRender says that the object was applied like this before: whatever
 	// differs, somebody or something else did.
 	sameRender bool
+	// remembered says that the object was applied before, like this or not.
+	remembered bool
 	adopts     bool
 	changes    []Field
 	drift      []Field
@@ -40,8 +42,9 @@ func (c *comparison) compare(desired, live fairway.Object) {
 	if !c.exact && manifest.ScaledByOthers(live) {
 		desired = manifest.WithoutReplicas(desired)
 	}
-	// An object without any field to own leaves no trace of who applied it.
-	c.adopts = !c.exact && !own.applied && ownable(desired)
+	// An object without any field to own leaves no trace of who applied it, and
+	// neither does one of which others took every field.
+	c.adopts = !c.exact && !own.applied && !c.remembered && ownable(desired)
 	for _, k := range slices.Sorted(maps.Keys(desired)) {
 		has, value := lookup(live, k)
 		if k == "metadata" {

@@ -122,6 +122,21 @@ func TestBuild_LeftAlone(t *testing.T) {
 	}
 }
 
+// An object of which somebody else took every field that was applied has drifted;
+// that it was applied is only remembered.
+func TestBuild_EveryFieldTaken(t *testing.T) {
+	t.Parallel()
+	live := object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, managedFields: [
+		{manager: kubectl-edit, operation: Update, fieldsV1: {"f:data": {".": {}, "f:a": {}}}}]}, data: {a: mine}}`)
+	want := object(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: \"1\"}}")
+	b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}}}
+	p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{
+		Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): live}, Applied: map[Key]string{KeyOf(want.Ref()): manifest.Digest(want)}}})
+	if len(p.Drift) != 1 || len(p.Objects) != 0 || p.Drift[0].Fields[0].By != "kubectl-edit" {
+		t.Errorf("drift %+v, changes %+v", p.Drift, p.Objects)
+	}
+}
+
 // The number of replicas that an autoscaler has set is no difference; one that a
 // person has set is.
 func TestBuild_Autoscaled(t *testing.T) {
