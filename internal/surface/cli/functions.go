@@ -76,9 +76,6 @@ type ServerOptions struct {
 	// Soak is how long a wave must stay healthy; 0 means that of fairway.yaml,
 	// or else 30 minutes.
 	Soak time.Duration
-	// DriftInterval is the time between two looks for what others changed in a
-	// cluster; 0 means an hour, less than 0 never.
-	DriftInterval time.Duration
 	// PollInterval is the time between two looks at git; 0 means the standard.
 	PollInterval time.Duration
 	// StaticTokens are NAME=ROLE:TOKEN.
@@ -87,6 +84,9 @@ type ServerOptions struct {
 	Debug bool
 	// LogFormat is text or json; "" means text on a terminal and json else.
 	LogFormat string
+	// DriftInterval is the time between two looks for what others changed in a
+	// cluster; 0 means an hour, less than 0 never.
+	DriftInterval time.Duration
 }
 
 // DemoOptions are the flags of `fairway demo`.
