@@ -13,8 +13,12 @@ LOCALKUBE_KEY = $(shell cat localkube/go.sum $$(find localkube '(' -name '*.go' 
 LOCALKUBE     = $(CACHE)/localkube-$(LOCALKUBE_KEY)
 KUBECTL       = $(CACHE)/kubectl-$(shell sha256sum internal/kubectl/go.sum | cut -c1-16)
 export FAIRWAY_LOCALKUBE = $(LOCALKUBE)
+# An emulator of AWS for tests (Apache-2, Python), in a folder of its own.
+MOTO_VERSION = 5.2.5
+MOTO         = $(CACHE)/moto-$(MOTO_VERSION)
+export FAIRWAY_MOTO = $(MOTO)/bin/moto_server
 
-.PHONY: help sim demo test check bench bench-apply bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube needs needs-test bench-registry bench-sources fuzz
+.PHONY: help sim demo test check bench bench-apply bench-pdb bench-real bench-roll roll-picture ui gen clean build localkube moto needs needs-test bench-registry bench-sources fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,6 +33,13 @@ needs-test: needs
 		echo "error: PostgreSQL is needed by the tests and not found" >&2; echo "hint: sudo apt-get install postgresql" >&2; exit 1; }
 	@command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq openssh-server >&2; } || { \
 		echo "error: sshd is needed by the tests and not found" >&2; echo "hint: sudo apt-get install openssh-server" >&2; exit 1; }
+
+moto: ## install the emulator of AWS that tests use (a minute the first time, then cached)
+	@if [ ! -f "$(MOTO)/ok" ]; then \
+		python3 -c 'import venv, ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >&2; } || { \
+			echo "error: Python 3 with venv is needed by the tests and not found" >&2; echo "hint: sudo apt-get install python3-venv" >&2; exit 1; }; \
+		rm -rf "$(MOTO)" && python3 -m venv "$(MOTO)" && "$(MOTO)/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==$(MOTO_VERSION)' && touch "$(MOTO)/ok"; \
+	fi
 
 build: needs ## build bin/fairway
 	@mkdir -p bin
@@ -46,7 +57,7 @@ check: needs ## formatting, vet and the quick tests, in seconds
 	$(GO) vet ./...
 	$(GO) test -short -skip 'BadInput|SlowSenders|ManyIdle|DatabaseGone|KilledServer' . ./internal/archtest ./internal/pure/... ./internal/surface/...
 
-test: needs-test localkube ## everything that CI runs: unit, property, real control planes, the demo, the kill tests
+test: needs-test localkube moto ## everything that CI runs: unit, property, real control planes, the demo, the kill tests
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	cd localkube && $(GO) vet ./...

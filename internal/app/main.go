@@ -63,7 +63,8 @@ func functions(stdin io.Reader, stdout, stderr io.Writer) cli.Functions {
 		Provision: func(ctx context.Context, o cli.ProvisionOptions) (*fairway.Update, error) {
 			return provisionOnce(ctx, o, stderr)
 		},
-		Eval: func(ctx context.Context, o cli.EvalOptions) (string, error) { return evalTemplate(ctx, o, stderr) },
+		Eval:   func(ctx context.Context, o cli.EvalOptions) (string, error) { return evalTemplate(ctx, o, stderr) },
+		Record: func(ctx context.Context, o cli.RecordOptions) error { return recordLookups(ctx, o, stderr) },
 		PDBController: func(ctx context.Context, o cli.PDBControllerOptions) error {
 			return keepBudgets(ctx, o, stderr)
 		},

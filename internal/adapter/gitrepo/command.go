@@ -28,6 +28,9 @@ var flags = []string{
 	"-c", "fetch.fsckObjects=true",
 	"-c", "protocol.ext.allow=never",
 	"-c", "core.quotePath=false",
+	// Without these, git maps a pack into memory as a whole.
+	"-c", "core.packedGitWindowSize=16m",
+	"-c", "core.packedGitLimit=128m",
 	// A remote that says nothing at all for so long is given up.
 	"-c", "http.lowSpeedLimit=1",
 	"-c", "http.lowSpeedTime=300",

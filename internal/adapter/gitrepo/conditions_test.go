@@ -32,6 +32,12 @@ func imported(t testing.TB, write func(w io.Writer)) string {
 	if out, err := git("init", "--quiet", "--bare", bare).CombinedOutput(); err != nil {
 		t.Fatalf("git init: %v %s", err, out)
 	}
+	for key, value := range map[string]string{"core.packedGitWindowSize": "16m", "core.packedGitLimit": "128m"} {
+		// The far end runs on this machine, and is not what is measured.
+		if out, err := git("--git-dir", bare, "config", key, value).CombinedOutput(); err != nil {
+			t.Fatalf("git config: %v %s", err, out)
+		}
+	}
 	cmd := git("--git-dir", bare, "fast-import", "--quiet")
 	in, err := cmd.StdinPipe()
 	if err != nil {

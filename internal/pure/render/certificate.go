@@ -3,6 +3,8 @@ package render
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,4 +90,37 @@ func better(cert *x509.Certificate, length int, best *x509.Certificate, longest 
 		return !best.NotAfter.After(cert.NotAfter)
 	}
 	return endsSoon(best) && cert.NotAfter.After(best.NotAfter)
+}
+
+// rootsOf are the roots that a certificate leads to; none when it cannot be
+// trusted.
+func rootsOf(c Certificate, trusted *x509.CertPool, now time.Time) []*x509.Certificate {
+	block, _ := pem.Decode([]byte(c.Certificate))
+	if block == nil {
+		return nil
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	between := x509.NewCertPool()
+	between.AppendCertsFromPEM([]byte(c.Chain))
+	chains, err := cert.Verify(x509.VerifyOptions{Roots: trusted, Intermediates: between, CurrentTime: now})
+	if err != nil {
+		return nil
+	}
+	var roots []*x509.Certificate
+	for _, chain := range chains {
+		roots = append(roots, chain[len(chain)-1])
+	}
+	return roots
+}
+
+// encodeRoots writes certificates as PEM, in the order of their keys.
+func encodeRoots(roots map[string]*x509.Certificate) []byte {
+	var out []byte
+	for _, key := range slices.Sorted(maps.Keys(roots)) {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: roots[key].Raw})...)
+	}
+	return out
 }

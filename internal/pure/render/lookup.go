@@ -11,6 +11,14 @@ import (
 // the same answer during one render. Errors become errors of the render.
 // Implementations are safe for concurrent use.
 type Lookups interface {
+	Readings
+	// Encrypt and Decrypt use keys of the cloud; a ciphertext knows its key.
+	Encrypt(ctx context.Context, key string, plain []byte) ([]byte, error)
+	Decrypt(ctx context.Context, cipher []byte) ([]byte, error)
+}
+
+// Readings are the look-ups that only read, and no secrets.
+type Readings interface {
 	// Images returns the ids of all images of that name and owner; the name may
 	// hold the wildcards * and ?.
 	Images(ctx context.Context, name, owner string) ([]string, error)
@@ -25,9 +33,6 @@ type Lookups interface {
 	Certificates(ctx context.Context) ([]Certificate, *x509.CertPool, error)
 	// KeyARN returns the ARN of the key behind an alias.
 	KeyARN(ctx context.Context, alias string) (string, error)
-	// Encrypt and Decrypt use keys of the cloud; a ciphertext knows its key.
-	Encrypt(ctx context.Context, key string, plain []byte) ([]byte, error)
-	Decrypt(ctx context.Context, cipher []byte) ([]byte, error)
 	// StackOutputs returns the outputs of a stack.
 	StackOutputs(ctx context.Context, stack string) (map[string]string, error)
 	// StackExists reports whether a stack is there already.

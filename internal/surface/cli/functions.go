@@ -27,6 +27,8 @@ type Functions struct {
 	Plan func(ctx context.Context, o PlanOptions) (*plan.Fleet, error)
 	// Provision updates one existing cluster and returns the update as it ended.
 	Provision func(ctx context.Context, o ProvisionOptions) (*fairway.Update, error)
+	// Record writes the answers of a cloud that clusters are rendered with.
+	Record func(ctx context.Context, o RecordOptions) error
 	// Eval returns what a template gives for a cluster.
 	Eval func(ctx context.Context, o EvalOptions) (string, error)
 	// PDBController keeps the PodDisruptionBudgets of one cluster until ctx ends.

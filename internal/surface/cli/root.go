@@ -46,7 +46,7 @@ without a maintenance window and without disturbing what runs there.`,
   fairway rollout list               how far each change has come`,
 	},
 		e.demo(), e.server(), e.cluster(), e.nodePool(), e.account(), e.rollout(), e.update(), e.registry(), e.audit(),
-		e.render(), e.plan(), e.provision(), e.config(), e.pdbController(), e.sim(), e.versionCommand())
+		e.render(), e.plan(), e.lookups(), e.provision(), e.config(), e.pdbController(), e.sim(), e.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(f.Stdin)
 	root.SetOut(f.Stdout)
