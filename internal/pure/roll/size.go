@@ -46,7 +46,13 @@ func (v *view) late(p *pool) bool {
 	if asked, ok := v.History.Asked[p.Pool]; ok {
 		return asked.Desired != p.Desired && v.now.Sub(asked.At) < lateView
 	}
-	// A manager that has just taken over does not know what was asked.
+	return v.tookOver(p)
+}
+
+// tookOver reports whether this manager has only just begun to look at a pool
+// that another was rolling: what that one did last may not show yet, or land only
+// now.
+func (v *view) tookOver(p *pool) bool {
 	begun := p.tagged || slices.ContainsFunc(p.outdated(), func(m *member) bool { return m.node != nil && len(owned(*m.node)) > 0 })
 	return begun && v.now.Sub(v.History.Began) < lateView/2
 }
@@ -144,7 +150,7 @@ func (v *view) shrink(p *pool) {
 		return
 	}
 	unseen := slices.ContainsFunc(p.members, func(m *member) bool { return m.kind == good && v.justBegun(m) })
-	if p.moving() > 0 || p.frees || unseen {
+	if p.moving() > 0 || p.frees || unseen || v.tookOver(p) {
 		v.wait(Wait{Pool: p.Pool, Reason: fmt.Sprintf("%s is larger than before the roll by %d; waits for others to come or go first", p.Pool, p.Desired-p.base)})
 		return
 	}

@@ -13,6 +13,9 @@ func (v *view) standsStill(p *pool) string {
 	if v.caution != "" {
 		return v.caution
 	}
+	if v.tookOver(p) {
+		return "the manager before may have begun a drain that does not show yet"
+	}
 	if p.Canary && p.leftover() >= p.base {
 		for _, m := range p.members {
 			if m.old() && (m.kind == leaving || m.kind == draining || m.starts) {
