@@ -90,7 +90,7 @@ func (v *view) giveBack(p *pool) bool {
 	}
 	// Actions land in any order: what is still cordoned for its drain does not count yet.
 	resumes := slices.ContainsFunc(p.members, func(m *member) bool {
-		return m.old() && m.kind != leaving && m.node != nil && (v.justBegun(m) || m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != "")
+		return m.old() && m.kind != leaving && m.node != nil && (v.justBegun(m) || m.node.Unschedulable && mine(m.node, fairway.MarkCordon))
 	})
 	busy, begun := false, 0
 	for _, m := range v.spare(p) {
@@ -137,7 +137,7 @@ func (v *view) spare(p *pool) []*member {
 		switch {
 		case m.kind == leaving || v.justFreed(m) || len(m.pods) > 0 || m.node != nil && m.node.VolumesAttached > 0:
 			return 0
-		case m.kind == draining && m.node.Unschedulable && owned(*m.node)[fairway.MarkCordon] != "":
+		case m.kind == draining && m.node.Unschedulable && mine(m.node, fairway.MarkCordon):
 			return 1
 		case m.node == nil && !m.old() && v.now.Sub(m.LaunchedAt) < p.nodeReadyTimeout():
 			return 2 // an older one without a node may be one that was not listed

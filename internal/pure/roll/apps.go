@@ -53,8 +53,9 @@ func (a Apps) clone() Apps {
 
 // app is an application as it is now.
 type app struct {
-	name     string
+	owner    owner
 	ready    int
+	votes    int    // for the node that may have most of its pods
 	most     int    // ready pods on one node
 	on       string // that node
 	critical bool
@@ -78,12 +79,13 @@ func (v *view) watchApps() {
 	h.At, h.Caution = v.now, ""
 	if h.Ready == nil || !v.rolls() {
 		h.Ready, h.Packed, h.Sick, h.All = map[string]bool{}, map[string]bool{}, sick, all
-		for _, a := range apps {
+		for i := range apps {
+			a := &apps[i]
 			if a.ready > 0 {
-				h.Ready[a.name] = true
+				h.Ready[a.name()] = true
 			}
 			if a.packed() {
-				h.Packed[a.name] = true
+				h.Packed[a.name()] = true
 			}
 		}
 		h.Down, h.PackedSince, h.SickSince, h.CautionSince = map[string]time.Time{}, map[string]time.Time{}, time.Time{}, time.Time{}
@@ -93,16 +95,18 @@ func (v *view) watchApps() {
 	packed := map[string]time.Time{}
 	var names []string
 	important := false
-	for _, a := range apps {
-		if h.Ready[a.name] && a.ready == 0 && !a.tied {
-			down[a.name] = v.whence(h.Down, a.name)
-			if v.now.Sub(down[a.name]) >= suffers {
-				names = append(names, a.name)
+	for i := range apps {
+		a := &apps[i]
+		if a.ready == 0 && !a.tied && h.Ready[a.name()] {
+			name := a.name()
+			down[name] = v.whence(h.Down, name)
+			if v.now.Sub(down[name]) >= suffers {
+				names = append(names, name)
 				important = important || a.critical
 			}
 		}
-		if a.spread && a.packed() && !h.Packed[a.name] && v.spreads(a.on) {
-			packed[a.name] = v.whence(h.PackedSince, a.name)
+		if a.spread && a.packed() && !h.Packed[a.name()] && v.spreads(a.on) {
+			packed[a.name()] = v.whence(h.PackedSince, a.name())
 		}
 	}
 	h.Down, h.PackedSince = down, packed
@@ -136,10 +140,14 @@ func (v *view) suffering(down []string, important bool, sick, all int, apps []ap
 	case !h.SickSince.IsZero() && v.now.Sub(h.SickSince) >= suffers:
 		return fmt.Sprintf("%d of %d pods are not ready, %d of %d before the roll", sick, all, h.Sick, h.All)
 	}
-	for _, a := range apps {
-		since, is := h.PackedSince[a.name]
+	for i := range apps {
+		if len(h.PackedSince) == 0 {
+			break
+		}
+		a := &apps[i]
+		since, is := h.PackedSince[a.name()]
 		if is && v.now.Sub(since) < v.packedFor() {
-			return fmt.Sprintf("%d of %d ready pods of %s stand on %s alone, until somebody spreads them or %s", a.most, a.ready, a.name, a.on, since.Add(v.packedFor()).UTC().Format(time.TimeOnly))
+			return fmt.Sprintf("%d of %d ready pods of %s stand on %s alone, until somebody spreads them or %s", a.most, a.ready, a.name(), a.on, since.Add(v.packedFor()).UTC().Format(time.TimeOnly))
 		}
 	}
 	return ""
@@ -181,7 +189,7 @@ func (v *view) whence(known map[string]time.Time, name string) time.Time {
 }
 
 // packed reports whether more than half of several ready pods stand on one node.
-func (a app) packed() bool { return a.ready >= 2 && float64(a.most) > packedShare*float64(a.ready) }
+func (a *app) packed() bool { return a.ready >= 2 && float64(a.most) > packedShare*float64(a.ready) }
 
 // spreads reports whether the pods of a node could stand elsewhere: it is new,
 // and another new node is ready.
@@ -212,22 +220,24 @@ func (v *view) rolls() bool {
 
 // apps counts the pods of every application.
 func (v *view) apps() (apps []app, sick, all int) {
-	index := map[owner]int{}
-	votes := []int{} // for the node that may have most of an application's pods
+	v.numberOwners()
+	index := v.scratch.index[:0] // of an owner's application, and one more; 0 is none
+	for range v.owners.all {
+		index = append(index, 0)
+	}
+	v.scratch.index = index
+	apps = v.scratch.apps[:0]
 	for i := range v.pods {
 		p := &v.pods[i]
-		key := ownerOf(p)
-		if p.Finished || p.Mirror || p.Probe || p.OwnerKind == "Job" || p.OwnerKind == "DaemonSet" || key == (owner{}) {
+		number := v.owners.of[i]
+		if number == noOwner || p.Finished || p.Mirror || p.Probe || p.OwnerKind == "Job" || p.OwnerKind == "DaemonSet" {
 			continue
 		}
-		at, known := index[key]
-		if !known {
-			at = len(apps)
-			index[key] = at
-			votes = append(votes, 0)
-			apps = append(apps, app{name: p.Namespace + "/" + p.OwnerName, spread: p.OwnerKind == "ReplicaSet"})
+		if index[number] == 0 {
+			apps = append(apps, app{owner: v.owners.all[number], spread: p.OwnerKind == "ReplicaSet"})
+			index[number] = int32(len(apps))
 		}
-		a := &apps[at]
+		a := &apps[index[number]-1]
 		if !p.Deleting {
 			all++
 			if !p.Ready && (p.Node != "" || p.VolumeZone == "") {
@@ -241,25 +251,29 @@ func (v *view) apps() (apps []app, sick, all int) {
 		}
 		a.ready++
 		switch {
-		case votes[at] == 0:
-			votes[at], a.on = 1, p.Node
+		case a.votes == 0:
+			a.votes, a.on = 1, p.Node
 		case a.on == p.Node:
-			votes[at]++
+			a.votes++
 		default:
-			votes[at]--
+			a.votes--
 		}
 	}
 	for i := range apps {
-		if votes[i] == 0 || !apps[i].spread {
+		if apps[i].votes == 0 || !apps[i].spread {
 			apps[i].on = "" // no node has more than half
 		}
 	}
 	for i := range v.pods {
 		if p := &v.pods[i]; p.Ready && !p.Deleting && !p.Finished && p.OwnerKind == "ReplicaSet" {
-			if a := &apps[index[ownerOf(p)]]; a.on == p.Node {
-				a.most++
+			if at := index[v.owners.of[i]]; at > 0 && apps[at-1].on == p.Node {
+				apps[at-1].most++
 			}
 		}
 	}
+	v.scratch.apps = apps
 	return apps, sick, all
 }
+
+// name is how people and the history know the application.
+func (a *app) name() string { return a.owner.namespace + "/" + a.owner.name }

@@ -41,15 +41,10 @@ func slowAPI(a API) string {
 // that are being terminated do not count; an instance in service whose node is
 // missing does, since a list of nodes that came back too short must not look
 // like nodes that can go.
-func (v *view) braked(instances []fairway.Instance, node func(fairway.Instance) *fairway.Node) string {
-	members := map[string]*member{}
-	for _, p := range v.everyPool() {
-		for _, m := range p.members {
-			members[m.ID] = m
-		}
-	}
+func (v *view) braked(instances []fairway.Instance, node func(*fairway.Instance) *fairway.Node) string {
 	total, away := 0, 0
-	for _, i := range instances {
+	for k := range instances {
+		i := &instances[k]
 		if i.State == fairway.InstanceTerminating || i.State == fairway.InstanceTerminated {
 			continue
 		}
@@ -59,7 +54,7 @@ func (v *view) braked(instances []fairway.Instance, node func(fairway.Instance) 
 			continue
 		}
 		timeout := defaultNodeReadyTimeout
-		if m := members[i.ID]; m != nil {
+		if m := v.memberOf(i.ID); m != nil {
 			timeout = m.pool.nodeReadyTimeout()
 			if !m.old() && !m.wasReady() && m.late(v.now) {
 				continue // never joined: the machine is at fault, not the cluster
@@ -75,4 +70,14 @@ func (v *view) braked(instances []fairway.Instance, node func(fairway.Instance) 
 		return ""
 	}
 	return fmt.Sprintf("%d of %d nodes are not ready, more than %d %%: nothing is drained or ended until they are", away, total, int(brakeShare*100))
+}
+
+// memberOf returns the member with an instance id, or nil.
+func (v *view) memberOf(id string) *member {
+	for k := range v.members {
+		if m := &v.members[k]; m.ID == id {
+			return m
+		}
+	}
+	return nil
 }

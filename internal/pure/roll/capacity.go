@@ -78,7 +78,7 @@ func (p *pool) more(n int) int {
 
 // renewed is how many nodes from before the roll are replaced or about to be.
 func (p *pool) renewed() int {
-	return max(0, p.base-len(p.outdated())+min(p.surgeNow(), p.active()))
+	return max(0, p.base-p.countOutdated()+min(p.surgeNow(), p.active()))
 }
 
 // extra is how many more nodes the pool needs now because new ones are smaller.

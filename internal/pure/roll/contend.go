@@ -35,7 +35,8 @@ func (v *view) demands() map[*fairway.Budget]demand {
 	if len(v.budgets) == 0 {
 		return nil
 	}
-	out := make(map[*fairway.Budget]demand, len(v.budgets))
+	out := v.scratch.demands
+	clear(out)
 	for i := range v.pods {
 		if p := &v.pods[i]; !p.Ready && !p.Deleting && !p.Finished {
 			for _, b := range v.covering[p.UID] {

@@ -54,6 +54,7 @@ func Decide(s Snapshot, now time.Time) Decision {
 		v.finish()
 	}
 	v.sum()
+	v.scratch.forget()
 	return v.Decision
 }
 
@@ -79,7 +80,7 @@ func (v *view) sum() {
 	}
 	v.since()
 	for _, p := range v.everyPool() {
-		old := len(p.outdated())
+		old := p.countOutdated()
 		v.Old += old
 		v.Total += max(p.base, old)
 	}

@@ -54,7 +54,10 @@ func (v *view) evict() {
 // this manager saw the drain: a restart costs that time once more, and no clock
 // that was wrong costs requests.
 func (v *view) deregistering(m *member) time.Duration {
-	serves := slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.OwnerKind != "Job" })
+	serves := false
+	for i := range m.pods {
+		serves = serves || m.pods[i].OwnerKind != "Job"
+	}
 	if !serves || m.pool.Deregistration <= 0 {
 		return 0
 	}
@@ -85,9 +88,9 @@ func (v *view) holds(m *member, pod fairway.Pod, left map[string]int, gone map[s
 		w.Actor = "whoever runs " + podName(pod)
 		return w
 	}
-	service := serviceOf(pod)
+	service := serviceOf(&pod)
 	if service != "" {
-		why := v.disturbed(service, pod)
+		why := v.disturbed(service, &pod)
 		if gone[service] && why == "" {
 			why = "another of its pods is leaving"
 		}

@@ -33,7 +33,7 @@ func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) 
 	}
 	m.forced = true
 	v.History.Forced["node "+m.node.Name] = v.now
-	service := serviceOf(pod)
+	service := serviceOf(&pod)
 	if service != "" {
 		gone[service] = true
 	}
@@ -157,7 +157,7 @@ func (v *view) hopes(m *member) bool {
 		return false
 	}
 	now := slices.ContainsFunc(m.next(), func(pod fairway.Pod) bool {
-		if len(v.covering[pod.UID]) == 0 || pod.Deleting || serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "" {
+		if len(v.covering[pod.UID]) == 0 || pod.Deleting || serviceOf(&pod) != "" && v.disturbed(serviceOf(&pod), &pod) != "" {
 			return false
 		}
 		at, why := v.forceable(m, &pod)

@@ -20,52 +20,55 @@ func stays(p *fairway.Pod) bool { return p.Mirror || p.Probe || p.OwnerKind == "
 // join indexes pods and budgets. Pods that come node by node, each node's in the
 // order of standing and finished ones last, are not copied.
 func (v *view) join(s Snapshot) {
-	covered := 0
-	for i := range s.Budgets {
-		covered += len(s.Budgets[i].PodUIDs)
-	}
-	v.covering = make(map[string][]*fairway.Budget, covered)
-	backing := make([]*fairway.Budget, 0, covered)
-	for i := range s.Budgets {
-		for _, uid := range s.Budgets[i].PodUIDs {
-			if others := v.covering[uid]; others != nil {
-				v.covering[uid] = append(others, &s.Budgets[i])
-				continue
-			}
-			backing = append(backing, &s.Budgets[i])
-			v.covering[uid] = backing[len(backing)-1 : len(backing) : len(backing)]
-		}
-	}
-	members := map[string]int{}
-	total := 0
+	v.cover(s.Budgets)
+	counts, total := v.counts, 0
 	for i := range s.Pods {
 		if p := &s.Pods[i]; !p.Finished {
-			if service := serviceOf(*p); service != "" {
-				members[service]++
+			if service := serviceOf(p); service != "" {
+				counts[service]++
 				total++
 			}
 			if p.Node == "" {
-				v.pending = append(v.pending, *p)
+				v.pending = append(v.pending, p)
 			}
 		}
 	}
-	v.services = make(map[string][]fairway.Pod, len(members))
-	pods := make([]fairway.Pod, total)
-	for service, n := range members {
-		v.services[service], pods = pods[:0:n], pods[n:]
+	members := slices.Grow(v.scratch.pods, total)[:total]
+	v.scratch.pods = members
+	for service, n := range counts {
+		v.services[service], members = members[:0:n], members[n:]
 	}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; !p.Finished {
-			if service := serviceOf(*p); service != "" {
-				v.services[service] = append(v.services[service], *p)
+			if service := serviceOf(p); service != "" {
+				v.services[service] = append(v.services[service], p)
 			}
 		}
 	}
-	v.on = make(map[string]standing, len(s.Nodes))
 	if !v.stand(s.Pods) {
 		clear(v.on)
 		v.stand(arranged(s.Pods))
 	}
+}
+
+// cover indexes the budgets by the pods that they cover.
+func (v *view) cover(budgets []fairway.Budget) {
+	covered := 0
+	for i := range budgets {
+		covered += len(budgets[i].PodUIDs)
+	}
+	backing := slices.Grow(v.backing, covered)
+	for i := range budgets {
+		for _, uid := range budgets[i].PodUIDs {
+			if others := v.covering[uid]; others != nil {
+				v.covering[uid] = append(others, &budgets[i])
+				continue
+			}
+			backing = append(backing, &budgets[i])
+			v.covering[uid] = backing[len(backing)-1 : len(backing) : len(backing)]
+		}
+	}
+	v.backing = backing
 }
 
 // stand cuts the list into the pods of each node, or reports that it is not in

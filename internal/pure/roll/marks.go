@@ -64,7 +64,7 @@ func (v *view) leadersFirst(m *member) bool {
 			if !all && o.kind != kept {
 				continue // it keeps its marks
 			}
-			if o.node != nil && o.kind != leaving && o.old() && o.leads() && owned(*o.node)[fairway.MarkStatus] != "" {
+			if o.node != nil && o.kind != leaving && o.old() && o.leads() && mine(o.node, fairway.MarkStatus) {
 				return true
 			}
 		}
@@ -74,7 +74,12 @@ func (v *view) leadersFirst(m *member) bool {
 
 // leads reports whether a leader of a data service stands on the node.
 func (m *member) leads() bool {
-	return slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.Role == "leader" })
+	for i := range m.pods {
+		if m.pods[i].Role == roleLeader {
+			return true
+		}
+	}
+	return false
 }
 
 // outdatedMarks returns what an outdated node still lacks.
@@ -107,14 +112,20 @@ func (v *view) clean(m *member, why string, but ...string) bool {
 	if m.node == nil || m.cleaned {
 		return m.cleaned
 	}
-	mine := owned(*m.node)
-	if m.old() && mine[fairway.MarkStatus] != "" && v.leadersFirst(m) {
+	if m.node.Annotations[fairway.AnnotationMarks] == "" {
+		return false
+	}
+	if m.old() && mine(m.node, fairway.MarkStatus) && v.leadersFirst(m) {
 		return true
 	}
-	for _, mark := range but {
-		delete(mine, mark)
+	if len(but) == 1 && onlyMark(m.node, but[0]) {
+		return false
 	}
-	marks := slices.Sorted(maps.Keys(mine))
+	all := owned(*m.node)
+	for _, mark := range but {
+		delete(all, mark)
+	}
+	marks := slices.Sorted(maps.Keys(all))
 	if without(marks) == (fairway.NodeMarks{}) {
 		return false
 	}
@@ -178,5 +189,5 @@ func (m *member) guarded() bool {
 	if !m.Protected {
 		return false
 	}
-	return !m.old() && m.pool.tagged || m.node != nil && owned(*m.node)[fairway.MarkScaleDown] != ""
+	return !m.old() && m.pool.tagged || m.node != nil && mine(m.node, fairway.MarkScaleDown)
 }

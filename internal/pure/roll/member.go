@@ -1,7 +1,6 @@
 package roll
 
 import (
-	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -50,6 +49,8 @@ type member struct {
 	lost           []fairway.Pod
 	budgets        []*fairway.Budget
 	hopes, weighed bool
+	tallies        []tally // see tallies of view, once counted
+	tallied        bool
 }
 
 // kind is where a member stands.
@@ -92,9 +93,9 @@ func (m *member) classify(now time.Time) kind {
 	if m.node != nil {
 		// On a current node only Fairway's own marks count: nobody else drains those.
 		switch {
-		case m.drained() && (m.old() || owned(*m.node)[fairway.MarkDrainStart] != ""):
+		case m.drained() && (m.old() || mine(m.node, fairway.MarkDrainStart)):
 			return draining // also when it is tried again and still says why it was left alone
-		case m.node.Annotations[fairway.AnnotationQuarantine] != "" && (m.old() || owned(*m.node)[fairway.MarkQuarantine] != ""):
+		case m.node.Annotations[fairway.AnnotationQuarantine] != "" && (m.old() || mine(m.node, fairway.MarkQuarantine)):
 			return quarantined
 		}
 	}
@@ -184,5 +185,13 @@ func (m *member) drainStart() time.Time {
 
 // zonal reports whether volumes tie the member to its zone.
 func (m *member) zonal() bool {
-	return m.node != nil && (m.node.VolumesAttached > 0 || slices.ContainsFunc(m.pods, func(p fairway.Pod) bool { return p.VolumeZone != "" }))
+	if m.node == nil || m.node.VolumesAttached > 0 {
+		return m.node != nil
+	}
+	for i := range m.pods {
+		if m.pods[i].VolumeZone != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -52,6 +52,35 @@ func owned(n fairway.Node) map[string]string {
 	return marks
 }
 
+// mine reports whether Fairway set a mark on the node. It is asked of every node
+// in every decision, so what Fairway itself writes is not taken apart for it.
+func mine(n *fairway.Node, mark string) bool {
+	text := n.Annotations[fairway.AnnotationMarks]
+	if text == "" || !strings.Contains(text, mark) {
+		return false
+	}
+	if strings.ContainsAny(text, `\ `) {
+		return owned(*n)[mark] != ""
+	}
+	for rest := text; ; {
+		before, after, found := strings.Cut(rest, mark)
+		if !found {
+			return false
+		}
+		if strings.HasSuffix(before, `"`) && strings.HasPrefix(after, `":"`) && !strings.HasPrefix(after, `":""`) {
+			return true
+		}
+		rest = after
+	}
+}
+
+// onlyMark reports whether Fairway has set no other mark on the node.
+func onlyMark(n *fairway.Node, mark string) bool {
+	text, ok := strings.CutPrefix(n.Annotations[fairway.AnnotationMarks], `{"`)
+	text, is := strings.CutPrefix(text, mark)
+	return ok && is && strings.HasPrefix(text, `":"`) && strings.Count(text, `"`) == 3 && !strings.Contains(text, `\`)
+}
+
 // plain reads the JSON that Fairway itself writes, {"mark":"update",...}, which
 // is read for every node in every decision; anything else it leaves to others.
 func plain(text string) (map[string]string, bool) {

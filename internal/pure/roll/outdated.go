@@ -10,6 +10,10 @@ import (
 // WhyOutdated says why an instance of a pool has to be replaced, or "": all
 // reasons share one budget, that of the pool. The node may be nil.
 func WhyOutdated(p Pool, i fairway.Instance, n *fairway.Node, now time.Time) string {
+	return whyOutdated(&p, &i, n, now)
+}
+
+func whyOutdated(p *Pool, i *fairway.Instance, n *fairway.Node, now time.Time) string {
 	switch {
 	case p.Remove:
 		return "its pool is removed"

@@ -30,6 +30,10 @@ type pool struct {
 	// tagged says that the group carries the tag with the base.
 	tagged  bool
 	members []*member // in order of their names
+	inZones []string  // see zones; nil until it is found out
+	// driverNames are the storage drivers that new nodes need, once known.
+	driverNames  []string
+	driversKnown bool
 	// was and is are what a node could allocate before the roll, and can now;
 	// capped says that the group's maximum is too low for the difference.
 	was, is Unit
@@ -59,7 +63,15 @@ func base(g fairway.Group) (int, bool) {
 }
 
 // count returns how many members are of one of the kinds.
-func (p *pool) count(kinds ...kind) int { return len(p.of(kinds...)) }
+func (p *pool) count(kinds ...kind) int {
+	n := 0
+	for _, m := range p.members {
+		if slices.Contains(kinds, m.kind) {
+			n++
+		}
+	}
+	return n
+}
 
 // of returns the members of one of the kinds.
 func (p *pool) of(kinds ...kind) []*member {
@@ -97,8 +109,8 @@ func (p *pool) outdated() []*member {
 // stuck is how many old members stay: quarantined, or kept until a person asks.
 func (p *pool) stuck() int {
 	n := 0
-	for _, m := range p.outdated() {
-		if (m.kind == quarantined || m.kind == kept) && !m.starts {
+	for _, m := range p.members {
+		if m.old() && (m.kind == quarantined || m.kind == kept) && !m.starts {
 			n++
 		}
 	}
@@ -110,7 +122,26 @@ func (p *pool) stuck() int {
 func (p *pool) rolling() bool { return p.tagged || p.active() > 0 }
 
 // active is how many old members are still to be replaced.
-func (p *pool) active() int { return len(p.outdated()) - p.stuck() }
+func (p *pool) active() int {
+	n := 0
+	for _, m := range p.members {
+		if m.old() && m.kind != leaving && (m.starts || m.kind != quarantined && m.kind != kept) {
+			n++
+		}
+	}
+	return n
+}
+
+// countOutdated is how many outdated returns.
+func (p *pool) countOutdated() int {
+	n := 0
+	for _, m := range p.members {
+		if m.old() && m.kind != leaving {
+			n++
+		}
+	}
+	return n
+}
 
 // schedulable is the capacity of the pool.
 func (p *pool) schedulable() int {
@@ -127,8 +158,8 @@ func (p *pool) schedulable() int {
 // for outdated nodes that a person had cordoned.
 func (p *pool) floor() int {
 	n := p.base - p.arriving()
-	for _, m := range p.outdated() {
-		if m.node != nil && m.node.Unschedulable && m.kind != draining && !m.starts && owned(*m.node)[fairway.MarkCordon] == "" {
+	for _, m := range p.members {
+		if m.old() && m.node != nil && m.node.Unschedulable && m.kind != leaving && m.kind != draining && !m.starts && !mine(m.node, fairway.MarkCordon) {
 			n--
 		}
 	}
@@ -190,12 +221,15 @@ func (p *pool) short() int {
 
 // zones returns the zones of the pool in order.
 func (p *pool) zones() []string {
-	zones := slices.Clone(p.Group.Zones)
-	for _, m := range p.members {
-		if z := m.zone(); z != "" {
-			zones = append(zones, z)
+	if p.inZones == nil {
+		zones := append(make([]string, 0, 8), p.Group.Zones...)
+		for _, m := range p.members {
+			if z := m.zone(); z != "" && !slices.Contains(zones, z) {
+				zones = append(zones, z)
+			}
 		}
+		slices.Sort(zones)
+		p.inZones = slices.Compact(zones)
 	}
-	slices.Sort(zones)
-	return slices.Compact(zones)
+	return p.inZones
 }

@@ -13,12 +13,10 @@ import (
 type needs struct {
 	daemons map[string][]*fairway.DaemonSet // by the name of the node that they want a pod on
 	probes  map[string]*fairway.Pod         // the probe pods, by node
-	drivers map[*pool][]string              // the storage drivers that the old nodes have
 }
 
 // findNeeds indexes what new nodes must have. Only new nodes are looked at.
 func (v *view) findNeeds(s Snapshot) {
-	v.needs = needs{daemons: map[string][]*fairway.DaemonSet{}, probes: map[string]*fairway.Pod{}, drivers: map[*pool][]string{}}
 	young := map[string]bool{}
 	for _, p := range v.pools {
 		for _, m := range p.members {
@@ -26,20 +24,22 @@ func (v *view) findNeeds(s Snapshot) {
 				young[m.node.Name] = true
 			}
 		}
-		v.needs.drivers[p] = p.drivers()
 	}
-	for i := range s.DaemonSets {
-		if len(young) == 0 {
-			break
-		}
-		for _, name := range s.DaemonSets[i].Nodes {
-			if young[name] {
-				v.needs.daemons[name] = append(v.needs.daemons[name], &s.DaemonSets[i])
+	if len(young) > 0 {
+		v.needs.daemons = make(map[string][]*fairway.DaemonSet, len(young))
+		for i := range s.DaemonSets {
+			for _, name := range s.DaemonSets[i].Nodes {
+				if young[name] {
+					v.needs.daemons[name] = append(v.needs.daemons[name], &s.DaemonSets[i])
+				}
 			}
 		}
 	}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; p.Probe && p.Node != "" && !p.Finished {
+			if v.needs.probes == nil {
+				v.needs.probes = map[string]*fairway.Pod{}
+			}
 			v.needs.probes[p.Node] = p
 		}
 	}
@@ -52,24 +52,39 @@ func (p *pool) drivers() []string {
 		return m.node != nil && m.node.Ready && m.State != fairway.InstanceTerminating
 	}
 	olds := slices.ContainsFunc(p.members, func(m *member) bool { return counts(m) && m.old() })
-	count, nodes := map[string]int{}, 0
+	var names []string
+	var count []int
+	nodes := 0
 	for _, m := range p.members {
 		if !counts(m) || olds && !m.old() {
 			continue
 		}
 		nodes++
 		for _, d := range m.node.CSIDrivers {
-			count[d]++
+			i := slices.Index(names, d)
+			if i < 0 {
+				i = len(names)
+				names, count = append(names, d), append(count, 0)
+			}
+			count[i]++
 		}
 	}
 	var out []string
-	for d, n := range count {
+	for i, n := range count {
 		if 2*n >= nodes {
-			out = append(out, d)
+			out = append(out, names[i])
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// needsDrivers is drivers, found out once.
+func (p *pool) needsDrivers() []string {
+	if !p.driversKnown {
+		p.driversKnown, p.driverNames = true, p.drivers()
+	}
+	return p.driverNames
 }
 
 // lacks says what a new member still lacks to count as a replacement, or "",
@@ -90,16 +105,14 @@ func (v *view) lacks(m *member) (missing string, since time.Time) {
 		since = m.InServiceAt
 	}
 	for _, d := range v.needs.daemons[m.node.Name] {
-		i := slices.IndexFunc(m.all, func(p fairway.Pod) bool {
-			return p.OwnerKind == "DaemonSet" && p.OwnerName == d.Name && p.Namespace == d.Namespace && p.Ready && !p.Deleting
-		})
-		if i < 0 {
+		p := m.daemon(d)
+		if p == nil {
 			return fmt.Sprintf("no pod of DaemonSet %s/%s is ready on it", d.Namespace, d.Name), since
 		}
-		since = latest(since, readySince(m.all[i]))
+		since = latest(since, readySince(p))
 	}
 	var absent []string
-	for _, d := range v.needs.drivers[m.pool] {
+	for _, d := range m.pool.needsDrivers() {
 		if !slices.Contains(m.node.CSIDrivers, d) {
 			absent = append(absent, d)
 		}
@@ -117,7 +130,17 @@ func (v *view) lacks(m *member) (missing string, since time.Time) {
 	if p == nil || !p.Ready || p.Deleting {
 		return missingProbe, since
 	}
-	return "", latest(since, readySince(*p))
+	return "", latest(since, readySince(p))
+}
+
+// daemon returns the ready pod of a DaemonSet on the node, or nil.
+func (m *member) daemon(d *fairway.DaemonSet) *fairway.Pod {
+	for i := range m.all {
+		if p := &m.all[i]; p.OwnerKind == "DaemonSet" && p.OwnerName == d.Name && p.Namespace == d.Namespace && p.Ready && !p.Deleting {
+			return p
+		}
+	}
+	return nil
 }
 
 // waitsReady says what a new member is waited for.
@@ -132,7 +155,7 @@ func (m *member) waitsReady() string {
 const missingProbe = "its probe pod is not ready"
 
 // readySince returns when a Ready pod became so, as far as it is known.
-func readySince(p fairway.Pod) time.Time { return latest(p.ReadySince, p.CreatedAt) }
+func readySince(p *fairway.Pod) time.Time { return latest(p.ReadySince, p.CreatedAt) }
 
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -197,7 +220,7 @@ func (v *view) probe() {
 			case pod.Deleting:
 			case m.kind != booting && m.kind != broken || !p.rolling() || !p.Probe:
 				if pod.Ready && m.kind == good {
-					v.History.Proven[m.ID] = readySince(*pod)
+					v.History.Proven[m.ID] = readySince(pod)
 				}
 				v.endProbe(m, pod)
 			}

@@ -18,7 +18,7 @@ func (v *view) remember() {
 		if !known || s.Seen != seen {
 			s.Seen, s.Since = seen, v.now
 		}
-		ready := !slices.ContainsFunc(pods, func(p fairway.Pod) bool { return p.Deleting || !p.Ready })
+		ready := !slices.ContainsFunc(pods, func(p *fairway.Pod) bool { return p.Deleting || !p.Ready })
 		if seen >= s.Members || ready && v.now.Sub(s.Since) >= scaledDown {
 			s.Members = seen
 		}
@@ -44,9 +44,9 @@ func (v *view) remember() {
 		for _, m := range p.of(draining) {
 			d, known := h.Drains[m.node.Name]
 			left := m.node.VolumesAttached
-			for _, pod := range m.pods {
+			for i := range m.pods {
 				left += 2
-				if pod.Deleting {
+				if m.pods[i].Deleting {
 					left--
 				}
 			}

@@ -2,6 +2,7 @@ package roll
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -9,16 +10,6 @@ import (
 // serving counts the pods of one owner and those that load balancers send
 // requests to.
 type serving struct{ all, in int }
-
-// owner is the controller of a pod; the zero value is none.
-type owner struct{ namespace, kind, name string }
-
-func ownerOf(p *fairway.Pod) owner {
-	if p.OwnerKind == "" {
-		return owner{}
-	}
-	return owner{p.Namespace, p.OwnerKind, p.OwnerName}
-}
 
 // deprives says which application would have less than half of its pods behind
 // load balancers if the node left them now, or "". The start of a drain takes
@@ -37,32 +28,59 @@ func (v *view) deprives(m *member) string {
 	if others == 0 {
 		return ""
 	}
-	here, served := make(map[owner]int, len(m.pods)), make(map[owner]int, len(m.pods))
-	for i := range m.pods {
-		p := &m.pods[i]
-		key := ownerOf(p)
-		switch {
-		case key == (owner{}) || p.OwnerKind == "Job" || p.Deleting:
-		case !m.node.Ready && !m.dead(v.now):
-			here[key]++ // behind load balancers again as soon as the node is
-		case p.Ready:
-			here[key]++
-			if !out {
-				served[key]++
-			}
+	counts, away := v.served(), !m.node.Ready && !m.dead(v.now)
+	for _, t := range v.tallies(m) {
+		here, served := t.ready, t.ready
+		if away {
+			here, served = t.all, 0 // behind load balancers again as soon as the node is
 		}
-	}
-	counts := v.served()
-	for i := range m.pods {
-		p := &m.pods[i]
-		key := ownerOf(p)
-		s := counts[key]
-		if here[key] == 0 || 2*(s.in-served[key]) >= s.all || here[key] == s.all {
+		if out {
+			served = 0
+		}
+		s := counts[t.owner]
+		if here == 0 || 2*(s.in-served) >= s.all || here == s.all {
 			continue // an application that stands on this node alone loses it whatever else drains
 		}
-		return fmt.Sprintf("only %d of %d pods of %s/%s are behind load balancers now, %d of them on this node", s.in, s.all, p.Namespace, p.OwnerName, here[key])
+		who := v.owners.all[t.owner]
+		return fmt.Sprintf("only %d of %d pods of %s/%s are behind load balancers now, %d of them on this node", s.in, s.all, who.namespace, who.name, here)
 	}
 	return ""
+}
+
+// tally is how many pods of one owner stand on a node and do not leave yet, and
+// how many of those are ready.
+type tally struct {
+	owner      int32
+	all, ready int
+}
+
+// tallies counts the pods of a member, in their order.
+func (v *view) tallies(m *member) []tally {
+	if m.tallied {
+		return m.tallies
+	}
+	m.tallied = true
+	v.numberOwners()
+	for i := range m.pods {
+		p := &m.pods[i]
+		if p.OwnerKind == "Job" || p.Deleting {
+			continue
+		}
+		number := v.owners.find(p)
+		if number == noOwner {
+			continue
+		}
+		at := slices.IndexFunc(m.tallies, func(t tally) bool { return t.owner == number })
+		if at < 0 {
+			at = len(m.tallies)
+			m.tallies = append(m.tallies, tally{owner: number})
+		}
+		m.tallies[at].all++
+		if p.Ready {
+			m.tallies[at].ready++
+		}
+	}
+	return m.tallies
 }
 
 // drains is how many drains are under way, begin now, or are given up now: until
@@ -83,18 +101,22 @@ func (v *view) drains() int {
 // served counts the pods of every owner, with the drains that begin in this
 // decision taken as begun. It counts once until there is another action: one
 // drain may end while another begins.
-func (v *view) served() map[owner]serving {
+func (v *view) served() []serving {
 	if n := len(v.Actions); v.serving == nil || v.servingAt != n {
 		v.serving, v.servingAt = v.countServing(), n
 	}
 	return v.serving
 }
 
-func (v *view) countServing() map[owner]serving {
-	out := map[string]bool{}
-	for _, n := range v.nodes {
-		_, excluded := n.Labels[fairway.LabelExcludeLB]
-		out[n.Name] = excluded || !n.Ready
+func (v *view) countServing() []serving {
+	v.numberOwners()
+	out := v.excluded
+	clear(out)
+	for i := range v.nodes {
+		n := &v.nodes[i]
+		if _, excluded := n.Labels[fairway.LabelExcludeLB]; excluded || !n.Ready {
+			out[n.Name] = true
+		}
 	}
 	for _, p := range v.pools {
 		for _, m := range p.members {
@@ -103,27 +125,38 @@ func (v *view) countServing() map[owner]serving {
 			}
 		}
 	}
-	counts := map[owner]serving{}
+	counts := append(v.serving[:0], make([]serving, len(v.owners.all))...)
+	node, gone := "", false
 	for i := range v.pods {
 		p := &v.pods[i]
-		key := ownerOf(p)
-		if key == (owner{}) || p.Finished {
+		number := v.owners.of[i]
+		if number == noOwner || p.Finished {
 			continue
 		}
-		s := counts[key]
+		if p.Node != node { // they mostly come node by node
+			node, gone = p.Node, out[p.Node]
+		}
+		s := &counts[number]
 		s.all++
-		if p.Ready && !p.Deleting && p.Node != "" && !out[p.Node] {
+		if p.Ready && !p.Deleting && node != "" && !gone {
 			s.in++
 		}
-		counts[key] = s
 	}
 	// A pod of a StatefulSet that was evicted is not there until it is made again.
-	for key, s := range counts {
-		if key.kind == "StatefulSet" {
-			service := key.namespace + "/" + key.name
+	for number := range counts {
+		if who := v.owners.all[number]; who.kind == "StatefulSet" {
+			service := who.namespace + "/" + who.name
+			s := &counts[number]
 			s.all = max(s.all, v.History.Services[service].Members, ordinals(v.services[service]), v.expected(v.services[service]))
-			counts[key] = s
 		}
 	}
 	return counts
+}
+
+// numberOwners finds out the owners of all pods, once.
+func (v *view) numberOwners() {
+	if !v.numbered {
+		v.numbered = true
+		v.owners.number(v.pods)
+	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // serviceOf names the data service that a pod is a member of, or is "".
-func serviceOf(p fairway.Pod) string {
+func serviceOf(p *fairway.Pod) string {
 	if p.Service == "" && p.OwnerKind == "StatefulSet" {
 		return p.Namespace + "/" + p.OwnerName
 	}
@@ -34,7 +34,7 @@ func serviceOf(p fairway.Pod) string {
 }
 
 // leads notes who leads a data service.
-func (s *Service) leads(pods []fairway.Pod, now time.Time) {
+func (s *Service) leads(pods []*fairway.Pod, now time.Time) {
 	leader, leaders := "", 0
 	for i := range pods {
 		s.Roles = s.Roles || pods[i].Role != ""
@@ -71,8 +71,8 @@ func (v *view) keepsLeading(m *member, pod *fairway.Pod, service string) string 
 
 // harbours reports whether a ready member that does not lead stands on a node
 // that stays.
-func (v *view) harbours(members []fairway.Pod) bool {
-	return slices.ContainsFunc(members, func(p fairway.Pod) bool {
+func (v *view) harbours(members []*fairway.Pod) bool {
+	return slices.ContainsFunc(members, func(p *fairway.Pod) bool {
 		return p.Role != roleLeader && p.Ready && !p.Deleting && p.Node != "" && !v.leaves(p.Node)
 	})
 }
@@ -81,8 +81,8 @@ func (v *view) harbours(members []fairway.Pod) bool {
 // node that stays since the quarantine began: its operator can move it now.
 func (v *view) relieved(m *member, pod *fairway.Pod) bool {
 	since, _ := quarantine(*m.node)
-	members := v.services[serviceOf(*pod)]
-	return pod.Role == roleLeader && len(members) > 1 && v.harbours(members) && slices.ContainsFunc(members, func(p fairway.Pod) bool {
+	members := v.services[serviceOf(pod)]
+	return pod.Role == roleLeader && len(members) > 1 && v.harbours(members) && slices.ContainsFunc(members, func(p *fairway.Pod) bool {
 		return p.UID != pod.UID && p.Ready && p.CreatedAt.After(since) && !v.leaves(p.Node)
 	})
 }
@@ -94,7 +94,7 @@ func (v *view) soonRelieved(m *member) bool {
 	since, _ := quarantine(*m.node)
 	patience := m.pool.blockedAfter()
 	return v.History.Retries[m.node.Name].Count < mostRetries && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
-		service := serviceOf(pod)
+		service := serviceOf(&pod)
 		known, seen := v.History.Services[service]
 		switch {
 		case service == "" || !seen:
@@ -105,7 +105,7 @@ func (v *view) soonRelieved(m *member) bool {
 			return false
 		}
 		return len(v.services[service]) < known.Members && v.now.Sub(known.Since) < patience ||
-			slices.ContainsFunc(v.services[service], func(p fairway.Pod) bool {
+			slices.ContainsFunc(v.services[service], func(p *fairway.Pod) bool {
 				return p.UID != pod.UID && !p.Ready && p.CreatedAt.After(since) && v.now.Sub(p.CreatedAt) < patience && !v.leaves(p.Node)
 			})
 	})
@@ -132,7 +132,7 @@ func (v *view) leading(m *member) int {
 	n := 0
 	for i := range m.pods {
 		if p := &m.pods[i]; p.Role == roleLeader {
-			if members := v.services[serviceOf(*p)]; len(members) > 1 && !v.harbours(members) {
+			if members := v.services[serviceOf(p)]; len(members) > 1 && !v.harbours(members) {
 				n++
 			}
 		}
@@ -144,15 +144,15 @@ func (v *view) leading(m *member) int {
 // already may be evicted, or "": it has all its members, all are ready, and if
 // they carry roles exactly one has been the leader for a while. While an operator
 // changes roles its budgets may cover no pod at all.
-func (v *view) disturbed(service string, pod fairway.Pod) string {
+func (v *view) disturbed(service string, pod *fairway.Pod) string {
 	members := v.services[service]
 	for _, p := range members {
 		switch {
 		case p.UID == pod.UID:
 		case p.Deleting:
-			return podName(p) + " is shutting down"
+			return podName(*p) + " is shutting down"
 		case !p.Ready:
-			return podName(p) + " is not ready"
+			return podName(*p) + " is not ready"
 		}
 	}
 	known := v.History.Services[service]
@@ -183,12 +183,12 @@ func (v *view) disturbed(service string, pod fairway.Pod) string {
 }
 
 // expected is how many pods a budget expects that covers nothing but these.
-func (v *view) expected(members []fairway.Pod) int {
+func (v *view) expected(members []*fairway.Pod) int {
 	most := 0
 	for _, p := range members {
 		for _, b := range v.covering[p.UID] {
 			if len(b.PodUIDs) <= len(members) && !slices.ContainsFunc(b.PodUIDs, func(uid string) bool {
-				return !slices.ContainsFunc(members, func(p fairway.Pod) bool { return p.UID == uid })
+				return !slices.ContainsFunc(members, func(p *fairway.Pod) bool { return p.UID == uid })
 			}) {
 				most = max(most, b.ExpectedPods)
 			}
@@ -199,7 +199,7 @@ func (v *view) expected(members []fairway.Pod) int {
 
 // ordinals returns how many pods a StatefulSet has by the highest number among
 // them. Pods that an operator names are numbered with gaps.
-func ordinals(members []fairway.Pod) int {
+func ordinals(members []*fairway.Pod) int {
 	most := 0
 	for _, p := range members {
 		if p.OwnerKind != "StatefulSet" {

@@ -53,8 +53,12 @@ func (v *view) late(p *pool) bool {
 // that another was rolling: what that one did last may not show yet, or land only
 // now.
 func (v *view) tookOver(p *pool) bool {
-	begun := p.tagged || slices.ContainsFunc(p.outdated(), func(m *member) bool { return m.node != nil && len(owned(*m.node)) > 0 })
-	return begun && v.now.Sub(v.History.Began) < lateView/2
+	if v.now.Sub(v.History.Began) >= lateView/2 {
+		return false
+	}
+	return p.tagged || slices.ContainsFunc(p.members, func(m *member) bool {
+		return m.old() && m.kind != leaving && m.node != nil && len(owned(*m.node)) > 0
+	})
 }
 
 // asks notes the sizes of a group that a decision asks for.

@@ -61,8 +61,12 @@ func (v *view) start(p *pool) {
 // which they should be.
 func (v *view) candidates(p *pool) []candidate {
 	var all []candidate
-	needy, others, demands := map[string]bool{}, 0, v.demands()
-	for _, m := range p.outdated() {
+	var needy []string // zones
+	others, demands := 0, v.demands()
+	for _, m := range p.members {
+		if !m.old() || m.kind == leaving {
+			continue
+		}
 		c := candidate{member: m, retry: m.again}
 		switch {
 		case m.starts || m.freed || m.held:
@@ -72,13 +76,13 @@ func (v *view) candidates(p *pool) []candidate {
 		default:
 			continue
 		}
-		if m.node != nil && !m.dead(v.now) && (!m.node.Unschedulable || owned(*m.node)[fairway.MarkCordon] != "") {
+		if m.node != nil && !m.dead(v.now) && (!m.node.Unschedulable || mine(m.node, fairway.MarkCordon)) {
 			c.cost = 1 // also when it is not ready for a moment: it will be again
 		}
 		c.zonal = m.zonal()
 		c.matched = !c.zonal || v.matched(m, isGood)
 		if !c.matched {
-			needy[m.zone()] = true
+			needy = append(needy, m.zone())
 		}
 		c.weigh(v, demands)
 		c.leads = v.leading(m)
@@ -89,7 +93,7 @@ func (v *view) candidates(p *pool) []candidate {
 	}
 	tries := v.tries(p, others)
 	for i, c := range all {
-		all[i].steers = len(needy) > 0 && needy[p.launchZone(c.member)] && !v.surplus(c.member)
+		all[i].steers = len(needy) > 0 && slices.Contains(needy, p.launchZone(c.member)) && !v.surplus(c.member)
 		if !c.retry && len(v.hopeless(c.member)) > 0 {
 			all[i].trial, all[i].postponed = tries, !tries
 		}
@@ -154,7 +158,7 @@ func (v *view) unheld(m *member) bool {
 			return false
 		case len(covering) == 1 && (covering[0].DisruptionsAllowed == 0 || covering[0].Generation != covering[0].ObservedGeneration):
 			return false
-		case serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "":
+		case serviceOf(&pod) != "" && v.disturbed(serviceOf(&pod), &pod) != "":
 			return false
 		}
 	}
@@ -164,8 +168,8 @@ func (v *view) unheld(m *member) bool {
 // othersDrain reports whether any node is drained for the first time.
 func (v *view) othersDrain() bool {
 	return slices.ContainsFunc(v.pools, func(p *pool) bool {
-		return slices.ContainsFunc(p.outdated(), func(m *member) bool {
-			return m.kind == draining && m.node.Annotations[fairway.AnnotationQuarantine] == ""
+		return slices.ContainsFunc(p.members, func(m *member) bool {
+			return m.old() && m.kind == draining && m.node.Annotations[fairway.AnnotationQuarantine] == ""
 		})
 	})
 }

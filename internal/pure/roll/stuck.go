@@ -67,8 +67,8 @@ func (v *view) blocker(m *member) (fairway.BlockedNode, bool) {
 		switch {
 		case pod.Deleting:
 			b.Reason = fmt.Sprintf("%s does not finish shutting down", b.Pod)
-		case serviceOf(pod) != "" && v.disturbed(serviceOf(pod), pod) != "":
-			b.Reason = fmt.Sprintf("%s waits for the data service %s: %s", b.Pod, serviceOf(pod), v.disturbed(serviceOf(pod), pod))
+		case serviceOf(&pod) != "" && v.disturbed(serviceOf(&pod), &pod) != "":
+			b.Reason = fmt.Sprintf("%s waits for the data service %s: %s", b.Pod, serviceOf(&pod), v.disturbed(serviceOf(&pod), &pod))
 		default:
 			b.Reason = fmt.Sprintf("%s could not be evicted", b.Pod)
 		}

@@ -16,14 +16,15 @@ type view struct {
 	nodes     []fairway.Node
 	pods      []fairway.Pod
 	budgets   []fairway.Budget
-	covering  map[string][]*fairway.Budget // by pod UID
-	services  map[string][]fairway.Pod     // the members of each data service (serviceOf)
-	on        map[string]standing          // by node
+	// Of these covering are the budgets by pod UID, services the members of each
+	// data service (serviceOf), on the pods by node, pending those not scheduled,
+	// owners the controllers of pods, once numbered.
+	*scratch
+	numbered  bool
 	needs     needs
 	going     map[string]bool         // see leaves
 	byUID     map[string]*fairway.Pod // see pod
-	pending   []fairway.Pod           // not scheduled
-	serving   map[owner]serving       // see served; counted after servingAt actions
+	serving   []serving               // see served; counted after servingAt actions
 	servingAt int
 	brake     string // why nothing may be drained or ended; ""
 	// impossible says whether a budget can never be met, once found out.
@@ -39,23 +40,24 @@ type view struct {
 
 // newView joins the snapshot.
 func newView(s Snapshot, now time.Time) *view {
-	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, paused: s.Paused}
+	v := &view{now: now, nodes: s.Nodes, pods: s.Pods, budgets: s.Budgets, paused: s.Paused, scratch: scratches.Get().(*scratch)}
 	v.History = s.History.clone()
 	v.History.passes(now)
 	v.join(s)
-	byName, byProvider := map[string]*fairway.Node{}, map[string]*fairway.Node{}
+	byName, byProvider := v.byName, v.byProvider
 	for i := range s.Nodes {
 		byName[s.Nodes[i].Name] = &s.Nodes[i]
 		if id := s.Nodes[i].ProviderID; id != "" {
 			byProvider[id] = &s.Nodes[i]
 		}
 	}
-	node := func(i fairway.Instance) *fairway.Node {
+	node := func(i *fairway.Instance) *fairway.Node {
 		if n := byProvider[i.ProviderID]; n != nil && i.ProviderID != "" {
 			return n
 		}
 		return byName[i.NodeName]
 	}
+	v.members = slices.Grow(v.members, len(s.Instances))
 	for _, p := range s.Pools {
 		pl := &pool{Group: p.Group, seen: p.Group.Desired, Settings: p.Settings, Remove: p.Remove}
 		if pl.base, pl.tagged = base(p.Group); p.Remove {
@@ -63,16 +65,19 @@ func newView(s Snapshot, now time.Time) *view {
 		}
 		v.recalls(pl)
 		v.grows(pl)
-		for _, i := range s.Instances {
+		pl.members = make([]*member, 0, len(s.Instances))
+		for k := range s.Instances {
+			i := &s.Instances[k]
 			if i.Pool != p.Group.Pool || i.State == fairway.InstanceTerminated {
 				continue
 			}
-			m := &member{Instance: i, pool: pl, node: node(i)}
+			m := v.member(i)
+			m.pool, m.node = pl, node(i)
 			if m.node != nil {
 				on := v.on[m.node.Name]
 				m.all, m.pods = on.all, on.all[:on.leave:on.leave]
 			}
-			m.outdated = WhyOutdated(p, i, m.node, now)
+			m.outdated = whyOutdated(&p, i, m.node, now)
 			m.away = v.away(m)
 			if m.old() {
 				m.kind = m.classify(now)
@@ -100,6 +105,15 @@ func newView(s Snapshot, now time.Time) *view {
 		v.brake = cmp.Or(v.braked(s.Instances, node), slowAPI(s.API))
 	}
 	return v
+}
+
+// member returns a place for a member.
+func (v *view) member(i *fairway.Instance) *member {
+	if len(v.members) == cap(v.members) {
+		return &member{Instance: *i} // of a pool that is listed twice; the others stay where they are
+	}
+	v.members = append(v.members, member{Instance: *i})
+	return &v.members[len(v.members)-1]
 }
 
 // everyPool returns the pools that are rolled and those that are only marked.

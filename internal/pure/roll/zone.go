@@ -1,7 +1,6 @@
 package roll
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/fairwayhq/fairway"
@@ -16,9 +15,9 @@ type room struct {
 // free returns what is free on the node of a member.
 func (m *member) free() room {
 	r := room{slots: m.node.Pods - int64(len(m.all)), cpu: m.node.CPU, memory: m.node.Memory}
-	for _, p := range m.all {
-		r.cpu -= p.CPU
-		r.memory -= p.Memory
+	for i := range m.all {
+		r.cpu -= m.all[i].CPU
+		r.memory -= m.all[i].Memory
 	}
 	const endless = 1 << 60
 	if m.node.Pods == 0 {
@@ -35,7 +34,7 @@ func (m *member) free() room {
 
 // place puts the pods into the rooms, each into the first that has space, and
 // reports whether all found one.
-func place(rooms []room, pods []fairway.Pod) bool {
+func place(rooms []room, pods []*fairway.Pod) bool {
 	for _, p := range pods {
 		i := slices.IndexFunc(rooms, func(r room) bool { return r.slots >= 1 && r.cpu >= p.CPU && r.memory >= p.Memory })
 		if i < 0 {
@@ -50,10 +49,15 @@ func place(rooms []room, pods []fairway.Pod) bool {
 
 // bound returns the pods of a member that volumes tie to its zone. A node with
 // volumes and no such pod still needs one place: whose they are is not known.
-func (m *member) bound() []fairway.Pod {
-	pods := slices.DeleteFunc(slices.Clone(m.pods), func(p fairway.Pod) bool { return p.VolumeZone == "" })
+func (m *member) bound() []*fairway.Pod {
+	var pods []*fairway.Pod
+	for i := range m.pods {
+		if m.pods[i].VolumeZone != "" {
+			pods = append(pods, &m.pods[i])
+		}
+	}
 	if len(pods) == 0 && m.node != nil && m.node.VolumesAttached > 0 {
-		pods = append(pods, fairway.Pod{})
+		pods = append(pods, &fairway.Pod{})
 	}
 	return pods
 }
@@ -63,7 +67,7 @@ func (m *member) bound() []fairway.Pod {
 func (v *view) matched(m *member, pass func(*member) bool) bool {
 	p, zone := m.pool, m.zone()
 	var rooms []room
-	var before []fairway.Pod
+	var before []*fairway.Pod
 	for _, o := range p.members {
 		switch {
 		case o == m || o.node == nil || o.zone() != zone:
@@ -113,7 +117,7 @@ func isAny(*member) bool { return true }
 // homeless reports whether pods that are tied to the zone wait for a node there
 // that the pool does not have.
 func (v *view) homeless(p *pool, zone string) bool {
-	var pods []fairway.Pod
+	var pods []*fairway.Pod
 	for _, pod := range v.pending {
 		if pod.VolumeZone == zone {
 			pods = append(pods, pod)
@@ -140,15 +144,17 @@ func (v *view) homeless(p *pool, zone string) bool {
 // launchZone returns where the cloud launches the next instance when m has
 // left: the zone with the fewest instances, of several the first by name.
 func (p *pool) launchZone(m *member) string {
-	in := map[string]int{}
-	for _, o := range p.members {
-		if o != m && o.kind != leaving && o.kind != draining && !o.starts {
-			in[o.zone()]++
+	least, in := 0, ""
+	for i, zone := range p.zones() {
+		n := 0
+		for _, o := range p.members {
+			if o != m && o.kind != leaving && o.kind != draining && !o.starts && o.zone() == zone {
+				n++
+			}
+		}
+		if i == 0 || n < least {
+			least, in = n, zone
 		}
 	}
-	zones := p.zones()
-	if len(zones) == 0 {
-		return ""
-	}
-	return slices.MinFunc(zones, func(a, b string) int { return cmp.Or(cmp.Compare(in[a], in[b]), cmp.Compare(a, b)) })
+	return in
 }
