@@ -91,22 +91,21 @@ func (v *view) watchApps() {
 		h.Down, h.PackedSince, h.SickSince, h.CautionSince = map[string]time.Time{}, map[string]time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	down := map[string]time.Time{}
-	packed := map[string]time.Time{}
+	var down, packed map[string]time.Time
 	var names []string
 	important := false
 	for i := range apps {
 		a := &apps[i]
 		if a.ready == 0 && !a.tied && h.Ready[a.name()] {
 			name := a.name()
-			down[name] = v.whence(h.Down, name)
+			put(&down, name, v.whence(h.Down, name))
 			if v.now.Sub(down[name]) >= suffers {
 				names = append(names, name)
 				important = important || a.critical
 			}
 		}
 		if a.spread && a.packed() && !h.Packed[a.name()] && v.spreads(a.on) {
-			packed[a.name()] = v.whence(h.PackedSince, a.name())
+			put(&packed, a.name(), v.whence(h.PackedSince, a.name()))
 		}
 	}
 	h.Down, h.PackedSince = down, packed

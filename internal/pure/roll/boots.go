@@ -33,7 +33,7 @@ func (v *view) learn() {
 			took := latest(m.node.ReadySince, m.InServiceAt).Sub(m.LaunchedAt)
 			// A node that was not ready for a while says less than it did at first.
 			if b, known := v.History.Boots[m.ID]; took > 0 && (!known || took < b.Took) {
-				v.History.Boots[m.ID] = Boot{Pool: p.Pool, Took: took}
+				put(&v.History.Boots, m.ID, Boot{Pool: p.Pool, Took: took})
 			}
 		}
 	}

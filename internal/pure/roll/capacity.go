@@ -20,7 +20,7 @@ func (v *view) measure() {
 		if !known {
 			was = mean(p.members, func(m *member) bool { return m.old() && m.State == fairway.InstanceInService })
 			if was != (Unit{}) {
-				v.History.Units[p.Pool] = was
+				put(&v.History.Units, p.Pool, was)
 			}
 		}
 		p.was, p.is = was, mean(p.members, func(m *member) bool { return !m.old() && m.kind != leaving })
@@ -93,7 +93,7 @@ func (v *view) enlarge(p *pool) bool {
 		return false
 	}
 	base := min(p.base+more, p.Max)
-	v.History.Units[p.Pool] = p.is
+	put(&v.History.Units, p.Pool, p.is)
 	p.resized = true
 	v.asks(p, max(p.Desired, base), base)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: max(p.Desired, base), Base: base,

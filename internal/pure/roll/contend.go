@@ -13,9 +13,11 @@ import (
 func (v *view) budgetsOf(m *member) []*fairway.Budget {
 	if !m.weighed && len(v.budgets) > 0 {
 		m.weighed = true
+		from := len(v.weighed)
 		for i := range m.pods {
-			m.budgets = append(m.budgets, v.covering[m.pods[i].UID]...)
+			v.weighed = append(v.weighed, v.covering[m.pods[i].UID]...)
 		}
+		m.budgets = v.weighed[from:len(v.weighed):len(v.weighed)]
 	}
 	return m.budgets
 }
@@ -151,7 +153,7 @@ func (v *view) justFreed(m *member) bool {
 // frees notes that the drain of a member is given up.
 func (v *view) frees(m *member) {
 	if m.kind == draining {
-		v.History.Freed[m.node.Name] = v.now
+		put(&v.History.Freed, m.node.Name, v.now)
 	}
 	delete(v.History.Begun, m.node.Name)
 }
@@ -172,7 +174,7 @@ func (v *view) beginAgain(p *pool) {
 				continue
 			}
 			v.begin(candidate{member: m, cost: 1}, "")
-			v.History.Begun[m.node.Name] = at
+			put(&v.History.Begun, m.node.Name, at)
 		}
 	}
 	for name, at := range v.History.Freed {

@@ -32,14 +32,14 @@ func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) 
 		return false
 	}
 	m.forced = true
-	v.History.Forced["node "+m.node.Name] = v.now
+	put(&v.History.Forced, "node "+m.node.Name, v.now)
 	service := serviceOf(&pod)
 	if service != "" {
 		gone[service] = true
 	}
 	for _, b := range v.covering[pod.UID] {
 		gone["budget "+budgetName(*b)] = true
-		v.History.Forced[budgetName(*b)] = v.now
+		put(&v.History.Forced, budgetName(*b), v.now)
 	}
 	f := m.pool.Forcing
 	waited := v.now.Sub(m.drainStart())

@@ -20,7 +20,7 @@ func (v *view) grows(p *pool) {
 	if asked, ok := v.History.Asked[p.Pool]; ok {
 		if asked.Desired == p.Desired {
 			asked.Seen = p.Desired // it has happened
-			v.History.Asked[p.Pool] = asked
+			put(&v.History.Asked, p.Pool, asked)
 		}
 		if v.now.Sub(asked.At) < lateView {
 			return // the view may be from before
@@ -77,7 +77,7 @@ func (v *view) recordsGrowth(p *pool) bool {
 		return false
 	}
 	p.resized = true
-	v.History.ScaledUp[p.Pool] = p.added
+	put(&v.History.ScaledUp, p.Pool, p.added)
 	v.asks(p, p.Desired, p.base)
 	v.act(p, Action{Kind: ActionSetDesired, Desired: p.Desired, Base: p.base, Why: why})
 	return true

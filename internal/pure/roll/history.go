@@ -142,13 +142,10 @@ func RefusalKey(budgets []fairway.Budget, p fairway.Pod) string {
 
 // Refuse remembers that the API server refused to evict the pod.
 func (h *History) Refuse(budgets []fairway.Budget, p fairway.Pod, now time.Time) {
-	if h.RefusedAt == nil {
-		h.RefusedAt = map[string]time.Time{}
-	}
-	h.RefusedAt[RefusalKey(budgets, p)] = now
+	put(&h.RefusedAt, RefusalKey(budgets, p), now)
 }
 
-// clone returns a copy that can be changed, with all maps made.
+// clone returns a copy that can be changed, with put.
 func (h History) clone() History {
 	return History{
 		RefusedAt:   cloned(h.RefusedAt),
@@ -235,11 +232,20 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// cloned returns a copy of a map; one with nothing in it is made by put.
 func cloned[V any](m map[string]V) map[string]V {
-	if m == nil {
-		return map[string]V{}
+	if len(m) == 0 {
+		return nil
 	}
 	return maps.Clone(m)
+}
+
+// put writes into a map, and makes it if there is none yet.
+func put[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
 }
 
 func podName(p fairway.Pod) string { return p.Namespace + "/" + p.Name }

@@ -140,7 +140,7 @@ func (v *view) away(m *member) time.Time {
 		return v.now
 	}
 	if _, known := v.History.Away[m.ID]; !known {
-		v.History.Away[m.ID] = v.now
+		put(&v.History.Away, m.ID, v.now)
 	}
 	return v.History.Away[m.ID]
 }

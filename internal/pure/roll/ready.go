@@ -17,7 +17,7 @@ type needs struct {
 
 // findNeeds indexes what new nodes must have. Only new nodes are looked at.
 func (v *view) findNeeds(s Snapshot) {
-	young := map[string]bool{}
+	young := v.young
 	for _, p := range v.pools {
 		for _, m := range p.members {
 			if m.node != nil && !m.old() {
@@ -188,7 +188,7 @@ func (v *view) judge(m *member) {
 			if !seen.Since.IsZero() {
 				seen.Since, seen.Last = time.Time{}, v.now // complete since some moment before this look
 			}
-			v.History.Lacking[m.ID] = seen
+			put(&v.History.Lacking, m.ID, seen)
 			m.completeSince = latest(m.completeSince, seen.Last)
 		}
 		return
@@ -198,7 +198,7 @@ func (v *view) judge(m *member) {
 		seen.Since = v.now
 	}
 	seen.Last = v.now
-	v.History.Lacking[m.ID] = seen
+	put(&v.History.Lacking, m.ID, seen)
 	m.lackingFor = v.now.Sub(seen.Since)
 }
 
@@ -220,7 +220,7 @@ func (v *view) probe() {
 			case pod.Deleting:
 			case m.kind != booting && m.kind != broken || !p.rolling() || !p.Probe:
 				if pod.Ready && m.kind == good {
-					v.History.Proven[m.ID] = readySince(pod)
+					put(&v.History.Proven, m.ID, readySince(pod))
 				}
 				v.endProbe(m, pod)
 			}

@@ -23,22 +23,22 @@ func (v *view) remember() {
 			s.Members = seen
 		}
 		s.leads(pods, v.now)
-		h.Services[name] = s
+		put(&h.Services, name, s)
 	}
 	if v.paused != "" {
 		h.PausedAt = v.now
 	}
-	drains := map[string]Progress{}
+	var drains map[string]Progress
 	for _, p := range v.pools {
 		if p.launching() == 0 {
 			delete(h.NoRoomSince, p.Pool)
 		} else if _, known := h.NoRoomSince[p.Pool]; !known {
-			h.NoRoomSince[p.Pool] = v.now
+			put(&h.NoRoomSince, p.Pool, v.now)
 		}
 		for _, m := range p.of(broken) {
 			// Seen for a while as well: one jump of the clock is no failure.
 			if max(v.now.Sub(m.away), m.lackingFor) >= p.lateAfter()/2 {
-				h.NotJoined[m.ID] = NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt}
+				put(&h.NotJoined, m.ID, NotJoined{Pool: p.Pool, LaunchedAt: m.LaunchedAt})
 			}
 		}
 		for _, m := range p.of(draining) {
@@ -55,7 +55,7 @@ func (v *view) remember() {
 			} else if left < d.Left || v.paused != "" || v.brake != "" { // a drain that must stand still is not stuck
 				d.Left, d.Since = left, v.now
 			}
-			drains[m.node.Name] = d
+			put(&drains, m.node.Name, d)
 		}
 	}
 	h.Drains = drains

@@ -61,6 +61,7 @@ func (v *view) tallies(m *member) []tally {
 	}
 	m.tallied = true
 	v.numberOwners()
+	from := len(v.tallied)
 	for i := range m.pods {
 		p := &m.pods[i]
 		if p.OwnerKind == "Job" || p.Deleting {
@@ -70,16 +71,19 @@ func (v *view) tallies(m *member) []tally {
 		if number == noOwner {
 			continue
 		}
-		at := slices.IndexFunc(m.tallies, func(t tally) bool { return t.owner == number })
-		if at < 0 {
-			at = len(m.tallies)
-			m.tallies = append(m.tallies, tally{owner: number})
+		at := from
+		for at < len(v.tallied) && v.tallied[at].owner != number {
+			at++
 		}
-		m.tallies[at].all++
+		if at == len(v.tallied) {
+			v.tallied = append(v.tallied, tally{owner: number})
+		}
+		v.tallied[at].all++
 		if p.Ready {
-			m.tallies[at].ready++
+			v.tallied[at].ready++
 		}
 	}
+	m.tallies = v.tallied[from:len(v.tallied):len(v.tallied)]
 	return m.tallies
 }
 
@@ -125,7 +129,9 @@ func (v *view) countServing() []serving {
 			}
 		}
 	}
-	counts := append(v.serving[:0], make([]serving, len(v.owners.all))...)
+	counts := slices.Grow(v.counted[:0], len(v.owners.all))[:len(v.owners.all)]
+	clear(counts)
+	v.counted = counts
 	node, gone := "", false
 	for i := range v.pods {
 		p := &v.pods[i]

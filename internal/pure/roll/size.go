@@ -63,7 +63,7 @@ func (v *view) tookOver(p *pool) bool {
 
 // asks notes the sizes of a group that a decision asks for.
 func (v *view) asks(p *pool, desired, base int) {
-	v.History.Asked[p.Pool] = Size{Desired: desired, Seen: p.seen, Base: base, At: v.now}
+	put(&v.History.Asked, p.Pool, Size{Desired: desired, Seen: p.seen, Base: base, At: v.now})
 }
 
 // resize asks for the surge, and for one more when nothing else can go on.
@@ -105,13 +105,13 @@ func (v *view) placeFreed(p *pool) bool {
 		return false
 	}
 	if n := v.History.Places[p.Pool]; n <= len(p.members) {
-		v.History.Places[p.Pool] = len(p.members)
+		put(&v.History.Places, p.Pool, len(p.members))
 		return false
 	}
 	if v.now.Sub(v.History.Asked[p.Pool].At) < askAgain {
 		return false
 	}
-	v.History.Places[p.Pool] = len(p.members) // once for each place
+	put(&v.History.Places, p.Pool, len(p.members)) // once for each place
 	return true
 }
 

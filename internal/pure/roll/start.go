@@ -22,9 +22,10 @@ type candidate struct {
 	queue     int  // rounds of evictions that its budgets make it wait
 	// since is when the youngest pod was made that its budgets wait for.
 	since    time.Time
-	contends int // pods whose budget has nothing to give
-	chain    int // evictions one after another that it is part of
-	leads    int // leaders that would move twice if it went now
+	contends int    // pods whose budget has nothing to give
+	chain    int    // evictions one after another that it is part of
+	leads    int    // leaders that would move twice if it went now
+	refused  string // why it cannot be begun now, once asked
 }
 
 // start begins as many drains as capacity and zones allow, the best first.
@@ -43,8 +44,14 @@ func (v *view) start(p *pool) {
 			v.forsake(p)
 			return
 		}
-		i := slices.IndexFunc(all, func(c candidate) bool { return v.refuses(c, all) == "" })
-		if i < 0 {
+		next := 0
+		for next < len(all) {
+			if all[next].refused = v.refuses(all[next], all); all[next].refused == "" {
+				break
+			}
+			next++
+		}
+		if next == len(all) {
 			if c, why, ok := v.squeeze(p, all); ok {
 				v.begin(c, why)
 				return
@@ -53,14 +60,14 @@ func (v *view) start(p *pool) {
 			v.explainLater(p, later)
 			return
 		}
-		v.begin(all[i], "")
+		v.begin(all[next], "")
 	}
 }
 
 // candidates returns the nodes that could be drained next, in the order in
 // which they should be.
 func (v *view) candidates(p *pool) []candidate {
-	var all []candidate
+	all := make([]candidate, 0, p.countOutdated())
 	var needy []string // zones
 	others, demands := 0, v.demands()
 	for _, m := range p.members {
@@ -143,7 +150,7 @@ func (v *view) retries(m *member) bool {
 	if !last && (tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain())) {
 		return false
 	}
-	v.History.Retries[m.node.Name] = Retry{Count: tried.Count + 1, Since: since, Forcing: tried.Forcing || last}
+	put(&v.History.Retries, m.node.Name, Retry{Count: tried.Count + 1, Since: since, Forcing: tried.Forcing || last})
 	return true
 }
 
@@ -267,7 +274,7 @@ func (v *view) begin(c candidate, why string) {
 		why = "a replacement is ready"
 	}
 	m.starts = true
-	v.History.Begun[m.node.Name] = v.now
+	put(&v.History.Begun, m.node.Name, v.now)
 	delete(v.History.Freed, m.node.Name)
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("draining %s: %s", m.node.Name, why)})
@@ -300,8 +307,7 @@ func (v *view) squeeze(p *pool, all []candidate) (candidate, string, bool) {
 // explain says of every node that is not begun why not.
 func (v *view) explain(p *pool, all []candidate) {
 	for _, c := range all {
-		why := v.refuses(c, all)
-		w := Wait{Pool: p.Pool, Node: c.nodeName(), Reason: fmt.Sprintf("%s waits: %s", c.name(), why)}
+		w := Wait{Pool: p.Pool, Node: c.nodeName(), Reason: c.name() + " waits: " + c.refused}
 		p.idle = append(p.idle, w)
 		v.wait(w)
 	}

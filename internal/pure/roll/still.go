@@ -44,7 +44,7 @@ func (p *pool) leftover() int {
 // theirs: it never sets a node aside.
 func (v *view) hold(all []candidate, why string) {
 	for _, c := range all {
-		w := Wait{Pool: c.pool.Pool, Node: c.nodeName(), Reason: fmt.Sprintf("%s waits: %s", c.name(), why)}
+		w := Wait{Pool: c.pool.Pool, Node: c.nodeName(), Reason: c.name() + " waits: " + why}
 		if v.caution != "" {
 			w.Actor = "whoever runs what is named; a person may let the roll go on all the same"
 		}

@@ -43,7 +43,7 @@ func (v *view) setAside(m *member, reason string) {
 	if !m.old() {
 		tried := v.History.Retries[m.node.Name]
 		tried.Count++
-		v.History.Retries[m.node.Name] = tried
+		put(&v.History.Retries, m.node.Name, tried)
 	}
 	m.kind, m.freed = quarantined, true
 	m.pool.frees = true
@@ -114,7 +114,7 @@ func (v *view) notice() {
 		}
 		since, known := v.History.IdleSince[p.Pool]
 		if !known {
-			v.History.IdleSince[p.Pool] = v.now
+			put(&v.History.IdleSince, p.Pool, v.now)
 			continue
 		}
 		if v.now.Sub(since) < p.blockedAfter() {

@@ -10,12 +10,12 @@ import (
 
 // view is a snapshot joined and classified, and the decision that grows from it.
 type view struct {
-	now       time.Time
-	pools     []*pool // those that are rolled
-	marked    []*pool // those that are only marked (strategy clc)
-	nodes     []fairway.Node
-	pods      []fairway.Pod
-	budgets   []fairway.Budget
+	now     time.Time
+	pools   []*pool // those that are rolled
+	marked  []*pool // those that are only marked (strategy clc)
+	nodes   []fairway.Node
+	pods    []fairway.Pod
+	budgets []fairway.Budget
 	// Of these covering are the budgets by pod UID, services the members of each
 	// data service (serviceOf), on the pods by node, pending those not scheduled,
 	// owners the controllers of pods, once numbered.
@@ -65,7 +65,7 @@ func newView(s Snapshot, now time.Time) *view {
 		}
 		v.recalls(pl)
 		v.grows(pl)
-		pl.members = make([]*member, 0, len(s.Instances))
+		from := len(v.named)
 		for k := range s.Instances {
 			i := &s.Instances[k]
 			if i.Pool != p.Group.Pool || i.State == fairway.InstanceTerminated {
@@ -82,8 +82,9 @@ func newView(s Snapshot, now time.Time) *view {
 			if m.old() {
 				m.kind = m.classify(now)
 			}
-			pl.members = append(pl.members, m)
+			v.named = append(v.named, m)
 		}
+		pl.members = v.named[from:len(v.named):len(v.named)]
 		slices.SortFunc(pl.members, func(a, b *member) int { return cmp.Or(cmp.Compare(a.name(), b.name()), cmp.Compare(a.ID, b.ID)) })
 		if pl.Strategy == CLC {
 			v.marked = append(v.marked, pl)

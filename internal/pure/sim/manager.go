@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -41,10 +42,18 @@ const (
 // take makes a manager that takes over and looks for the first time.
 func (w *world) take() {
 	m := &manager{world: w, began: w.now}
+	if before := w.manager; before != nil && !w.Unleased {
+		m.sight.inherit(&before.sight)
+	} else if before == nil {
+		m.sight = *sights.Get().(*sight)
+	}
 	w.manager = m
 	m.sight.all(w)
 	w.after(w.upTo(time.Second), m.tick)
 }
+
+// sights are the lists of managers whose worlds are over.
+var sights = sync.Pool{New: func() any { return new(sight) }}
 
 // kill ends the manager; another begins after a while.
 func (w *world) kill() {
@@ -154,7 +163,11 @@ func (m *manager) rest(pause time.Duration) {
 		if age >= pause {
 			m.sight.take(w, list)
 		} else {
-			w.after(pause-age, func() { m.sight.take(w, list) })
+			w.after(pause-age, func() {
+				if w.manager == m || w.Unleased {
+					m.sight.take(w, list)
+				}
+			})
 		}
 	}
 	w.after(pause, m.tick)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway"
@@ -37,6 +38,14 @@ type set struct {
 	instances []fairway.Instance
 }
 
+// inherit takes over the memory of a manager that reads no more. Its late actions
+// still refer to its budgets.
+func (v *sight) inherit(from *sight) {
+	*v = *from
+	v.budgets, v.other.budgets = nil, nil
+	from.set, from.other = set{}, set{}
+}
+
 // turn changes to the other set, which begins with what was read last.
 func (v *sight) turn() {
 	v.set, v.other = v.other, v.set
@@ -61,12 +70,12 @@ func (v *sight) take(w *world, list int) {
 	v.read[list] = w.now
 	switch list {
 	case nodesList:
-		v.nodes = v.nodes[:0]
+		v.nodes = slices.Grow(v.nodes[:0], len(w.nodes))
 		for _, n := range w.nodes {
 			v.nodes = append(v.nodes, n.Node)
 		}
 	case podsList:
-		v.pods = v.pods[:0]
+		v.pods = slices.Grow(v.pods[:0], w.pods)
 		for _, n := range w.nodes {
 			for _, p := range n.pods {
 				v.pods = append(v.pods, p.Pod)
@@ -78,7 +87,7 @@ func (v *sight) take(w *world, list int) {
 			}
 		}
 	case budgetsList:
-		v.budgets = v.budgets[:0]
+		v.budgets = slices.Grow(v.budgets[:0], len(w.budgets))
 		for _, b := range w.budgets {
 			v.budgets = append(v.budgets, b.selected())
 		}
@@ -90,7 +99,7 @@ func (v *sight) take(w *world, list int) {
 			v.groups = append(v.groups, g.Group)
 		}
 	case instancesList:
-		v.instances = v.instances[:0]
+		v.instances = slices.Grow(v.instances[:0], w.instances)
 		for _, g := range w.groups {
 			for _, i := range g.members {
 				v.instances = append(v.instances, i.Instance)

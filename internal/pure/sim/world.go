@@ -97,6 +97,7 @@ func Run(s Scenario, decide Policy) Result {
 		w.checker.always()
 	}
 	w.account()
+	sights.Put(&w.manager.sight)
 	w.result.Seconds = w.now.Seconds()
 	return w.result
 }
