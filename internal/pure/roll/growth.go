@@ -68,9 +68,10 @@ func (v *view) recordGrowth() {
 
 // recordsGrowth writes the new size of a pool down, and reports whether it had to.
 func (v *view) recordsGrowth(p *pool) bool {
-	why := fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)
+	why := ""
 	switch {
 	case p.scaledUp > 0:
+		why = fmt.Sprintf("%s was scaled up by %d meanwhile and has a size of %d when the roll is over", p.Pool, p.scaledUp, p.base)
 	case p.unrecorded && !v.late(p):
 		why = fmt.Sprintf("writes down again that %s has a size of %d when the roll is over", p.Pool, p.base)
 	default:

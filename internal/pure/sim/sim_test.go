@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 0, "how many seeds the roll is tried with; 0 is 12,000, 2,000 with -short")
+	seeds = flag.Int("seeds", 0, "how many seeds the roll is tried with; 0 is 20,000, 2,000 with -short")
 	from  = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -29,7 +29,7 @@ func TestRoll_KeepsItsPromises(t *testing.T) {
 	case testing.Short():
 		n = 2000
 	default:
-		n = 12_000
+		n = 20_000
 	}
 	p := Play(t.Context(), *from, n, 10, roll.Decide, nil)
 	for i, f := range p.Broken {
