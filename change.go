@@ -61,6 +61,9 @@ const (
 	// ChangeDriftRepaired changed nothing of the entry: an object of the cluster
 	// was set back to what the configuration says.
 	ChangeDriftRepaired ChangeEvent = "drift-repaired"
+	// ChangePlanApproved changed nothing: somebody agreed to what an update of the
+	// cluster is going to delete.
+	ChangePlanApproved ChangeEvent = "plan-approved"
 )
 
 // The kinds of objects that changes are recorded of.

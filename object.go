@@ -108,6 +108,9 @@ type Deletion struct {
 	// goes only while Fairway owns fields of it, because somebody else may have
 	// taken it over.
 	Pruned bool `json:"-"`
+	// Only are the names of the objects that a plan has found: of what is
+	// selected, no other is deleted. Nil means whatever is selected.
+	Only []string `json:"-"`
 }
 
 // String returns "Kind/namespace/name", with the selector in place of a name

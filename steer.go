@@ -73,6 +73,10 @@ type Steerer interface {
 	Resume(ctx context.Context, update, by string, ignoreBrakes bool) (*Update, error)
 	// Abort ends an update: what it began with nodes is taken back.
 	Abort(ctx context.Context, update, by, reason string) (*Update, error)
+	// Approve is the word of a second person for the plan of an update that waits
+	// for one; digest is the ApprovalDigest of the plan that was looked at, "" for
+	// the present one. CodeForbidden for an author of the change.
+	Approve(ctx context.Context, update string, who Principal, digest, reason string) (*Update, error)
 	// Rotate asks for the replacement of nodes that are not out of date.
 	Rotate(ctx context.Context, r RotationRequest) (*RotationAnswer, error)
 }

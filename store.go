@@ -144,6 +144,16 @@ type Journal interface {
 	// returns the update as it is then. CodeConflict when the update is over, or
 	// is being aborted and the steering is no other abort.
 	SteerUpdate(ctx context.Context, id string, s Steering) (*Update, error)
+	// SavePlan stores the plan of an update in place of the one before.
+	SavePlan(ctx context.Context, p *UpdatePlan) error
+	// Plan returns the plan of an update; CodeNotFound when it has none yet.
+	Plan(ctx context.Context, updateID string) (*UpdatePlan, error)
+	// ApprovePlan records the word of a second person for the plan of an update as
+	// it is now (UpdatePlan.Approve), in the record of changes too. Said again by
+	// the same person it changes nothing.
+	ApprovePlan(ctx context.Context, updateID, digest string, who Principal, reason string) (*Approval, error)
+	// Approvals returns the approvals of an update, oldest first.
+	Approvals(ctx context.Context, updateID string) ([]Approval, error)
 	// RequestRotations remembers wishes for the replacement of nodes until
 	// EndRotations; a node that was asked for already keeps its first wish. It
 	// returns how many were new.

@@ -79,6 +79,7 @@ type StepName string
 // The steps of an update, in order.
 const (
 	StepRender       StepName = "render"
+	StepPlan         StepName = "plan"  // what will be done; nothing is written yet
 	StepPools        StepName = "pools" // groups and launch templates; nothing replaced yet
 	StepControlPlane StepName = "control-plane"
 	StepPreApply     StepName = "deletions-before"
@@ -90,7 +91,7 @@ const (
 )
 
 // StepNames is the order of the steps.
-var StepNames = []StepName{StepRender, StepPools, StepControlPlane, StepPreApply, StepManifests, StepWorkers, StepPostApply, StepOrphans, StepVerify}
+var StepNames = []StepName{StepRender, StepPlan, StepPools, StepControlPlane, StepPreApply, StepManifests, StepWorkers, StepPostApply, StepOrphans, StepVerify}
 
 // Step is the journal entry of one step.
 type Step struct {

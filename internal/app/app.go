@@ -178,7 +178,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	fail := newFailpoints(a.Log)
 	provider := fail.provider(local.New(local.Options{DataDir: a.DataDir, Log: a.Log, NewKubernetes: kubes}))
-	a.source = fail.source(a.source)
+	a.source, a.store = fail.source(a.source), fail.store(a.store)
 	a.updater = update.New(update.Options{
 		Store: a.store, Source: a.source, Holder: "fairway-" + process, Log: a.Log, Now: a.Now, Piece: a.Piece,
 		Providers: map[string]fairway.Provider{

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway"
+	"github.com/fairwayhq/fairway/internal/engine/update"
+	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
 
 // failpoints kill this process right before or right after a write to the
@@ -28,13 +30,16 @@ type failpoints struct {
 var FailpointNames = []string{
 	"lease", "apply", "delete", "mark", "evict",
 	"ensure-pool", "set-desired", "terminate", "protect",
-	"promote",
+	"promote", "plan",
 }
 
 // RareFailpointNames are the writes that only some rolls do: a pod that is
 // deleted by force (or a probe that has done its work), the start of a probe,
 // an event about a pod, the end of a node pool.
 var RareFailpointNames = []string{"delete-pod", "probe", "record", "retire-pool", "delete-pool"}
+
+// ApproveFailpointName is the write that a person makes by approving a plan.
+const ApproveFailpointName = "approve"
 
 func newFailpoints(log *slog.Logger) failpoints {
 	dir := os.Getenv("FAIRWAY_FAILPOINTS")
@@ -78,9 +83,37 @@ func (f failpoints) source(s fairway.Configuration) fairway.Configuration {
 	return failSource{s, f}
 }
 
+func (f failpoints) store(s fairway.Store) fairway.Store {
+	if f.dir == "" {
+		return s
+	}
+	return failStore{s, f}
+}
+
+// failStore dies around the writes to the store that decide what is done to a
+// cluster.
+type failStore struct {
+	fairway.Store
+	fail failpoints
+}
+
+func (s failStore) SavePlan(ctx context.Context, p *fairway.UpdatePlan) (err error) {
+	s.fail.around("plan", func() { err = s.Store.SavePlan(ctx, p) })
+	return err
+}
+
+func (s failStore) ApprovePlan(ctx context.Context, updateID, digest string, who fairway.Principal, reason string) (a *fairway.Approval, err error) {
+	s.fail.around(ApproveFailpointName, func() { a, err = s.Store.ApprovePlan(ctx, updateID, digest, who, reason) })
+	return a, err
+}
+
 type failSource struct {
 	fairway.Configuration
 	fail failpoints
+}
+
+func (s failSource) Commits(ctx context.Context, from, revision, file string) ([]fairway.Commit, error) {
+	return s.Configuration.(fairway.Historian).Commits(ctx, from, revision, file)
 }
 
 func (s failSource) Promote(ctx context.Context, source, channel, revision string) (err error) {
@@ -104,6 +137,15 @@ func (p failProvider) Connect(ctx context.Context, c *fairway.Cluster) (fairway.
 type failKubernetes struct {
 	fairway.Kubernetes
 	fail failpoints
+}
+
+// Observe and Deletable read: there is nothing to die at.
+func (k failKubernetes) Observe(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) (*plan.Observed, error) {
+	return k.Kubernetes.(update.Observer).Observe(ctx, b, inventory)
+}
+
+func (k failKubernetes) Deletable(ctx context.Context, b *fairway.Bundle) ([]plan.Deletion, error) {
+	return k.Kubernetes.(update.Observer).Deletable(ctx, b)
 }
 
 func (k failKubernetes) Apply(ctx context.Context, o, before fairway.Object) (r fairway.ApplyResult, err error) {
@@ -149,6 +191,10 @@ func (k failKubernetes) HoldLease(ctx context.Context, holder string, ttl time.D
 type failCloud struct {
 	fairway.Cloud
 	fail failpoints
+}
+
+func (c failCloud) Forecast(ctx context.Context, spec fairway.PoolSpec) (string, []string, error) {
+	return c.Cloud.(fairway.Forecaster).Forecast(ctx, spec)
 }
 
 func (c failCloud) EnsurePool(ctx context.Context, spec fairway.PoolSpec) (g *fairway.Group, err error) {

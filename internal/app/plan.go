@@ -20,6 +20,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
 	"github.com/fairwayhq/fairway/internal/adapter/kubeconfig"
 	"github.com/fairwayhq/fairway/internal/adapter/local"
+	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
@@ -192,7 +193,7 @@ func (p *planner) live(ctx context.Context, in *plan.Input) error {
 	}
 	in.Observed = *observed
 	if cloud != nil {
-		in.Pools, err = p.pools(ctx, in, cloud)
+		in.Pools, err = update.Pools(ctx, in, cloud, p.History)
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,77 +10,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 )
-
-// pools asks the cloud what becomes of the nodes.
-func (p *planner) pools(ctx context.Context, in *plan.Input, cloud fairway.Cloud) ([]plan.Pool, error) {
-	teller, ok := cloud.(fairway.Forecaster)
-	if !ok {
-		return nil, nil
-	}
-	groups, err := cloud.Groups(ctx)
-	if err != nil {
-		return nil, err
-	}
-	instances, err := cloud.Instances(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var pools []plan.Pool
-	for _, spec := range in.Bundle.Pools {
-		one, err := p.pool(in, spec)
-		if err != nil {
-			return nil, err
-		}
-		if one.Generation, one.Differs, err = teller.Forecast(ctx, spec); err != nil {
-			return nil, fmt.Errorf("node pool %s: %w", spec.Pool.Name, err)
-		}
-		pools = append(pools, one)
-	}
-	for _, g := range groups {
-		at := slices.IndexFunc(pools, func(one plan.Pool) bool { return one.Spec.Pool.Name == g.Pool })
-		if at < 0 {
-			if !g.Owned {
-				continue
-			}
-			one, err := p.pool(in, fairway.PoolSpec{Pool: fairway.NodePool{Name: g.Pool}})
-			if err != nil {
-				return nil, err
-			}
-			one.Leaves = true
-			pools, at = append(pools, one), len(pools)
-		}
-		pools[at].Group = &g
-		for _, i := range instances {
-			if i.Pool == g.Pool {
-				pools[at].Instances = append(pools[at].Instances, p.judged(i, pools[at], in.Observed.Workloads))
-			}
-		}
-	}
-	return pools, nil
-}
-
-// pool is a pool with the way that it is rolled.
-func (p *planner) pool(in *plan.Input, spec fairway.PoolSpec) (plan.Pool, error) {
-	settings, err := update.RollSettings(in.Bundle.Settings, spec.Pool)
-	if err != nil {
-		return plan.Pool{}, err
-	}
-	return plan.Pool{Spec: spec, Settings: settings, PerNode: plan.Measured(p.History, in.Cluster.ID, max(1, settings.Surge))}, nil
-}
-
-// judged says of an instance whether it is outdated for another reason than its
-// generation: it is too old, or somebody asked for its replacement.
-func (p *planner) judged(i fairway.Instance, pool plan.Pool, w *fairway.Workloads) fairway.Instance {
-	if age := pool.Settings.MaxAge; age > 0 && p.now.Sub(i.LaunchedAt) > age {
-		i.Outdated = "older than node_max_age"
-	}
-	for _, n := range w.Nodes {
-		if n.Name == i.NodeName && n.Annotations[fairway.AnnotationRotate] != "" {
-			i.Outdated = "somebody asked for it"
-		}
-	}
-	return i
-}
 
 // offline compares with the revision that was applied last.
 func (p *planner) offline(ctx context.Context, in *plan.Input) error {
@@ -97,7 +25,7 @@ func (p *planner) offline(ctx context.Context, in *plan.Input) error {
 	}
 	in.Observed = plan.Applied(before, in.Bundle)
 	for _, spec := range in.Bundle.Pools {
-		one, err := p.pool(in, spec)
+		one, err := update.Pool(in, spec, p.History)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (c *Cluster) Delete(ctx context.Context, d fairway.Deletion) ([]fairway.Obj
 		return nil, translate(err, what)
 	}
 	var deleted []fairway.ObjectRef
-	for _, t := range targets {
+	for _, t := range meant(d, targets) {
 		done, err := c.deleteOne(ctx, mapping, d, t)
 		if err != nil {
 			return deleted, translate(err, what)

@@ -33,6 +33,8 @@ func TestDelete(t *testing.T) {
 		{"by name and full name", fairway.Deletion{Kind: "configmaps.v1.", Name: "a"}, []string{"a"}},
 		{"not found", fairway.Deletion{Kind: "ConfigMap", Name: "never"}, nil},
 		{"by selector", fairway.Deletion{Kind: "ConfigMap", Selector: "tier in (x, y),!keep"}, []string{"a", "b"}},
+		{"by selector, what a plan has found", fairway.Deletion{Kind: "ConfigMap", Selector: "app=t", Only: []string{"b", "gone"}}, []string{"b"}},
+		{"by name, and no plan has found it", fairway.Deletion{Kind: "ConfigMap", Name: "a", Only: []string{}}, nil},
 		{"by labels", fairway.Deletion{Kind: "ConfigMap", Labels: map[string]string{"tier": "x"}}, []string{"a", "kept"}},
 		{"by labels, only owned", fairway.Deletion{Kind: "ConfigMap", Labels: map[string]string{"app": "t"}, HasOwner: new(true)}, []string{"b"}},
 		{"by labels, only without an owner", fairway.Deletion{Kind: "ConfigMap", Labels: map[string]string{"app": "t"}, HasOwner: new(false)}, []string{"a", "kept"}},

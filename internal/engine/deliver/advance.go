@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -232,6 +233,9 @@ func member(c fairway.Cluster, r *fairway.Rollout, u fairway.Update) wave.Cluste
 	switch {
 	case u.ID != "" && !u.State.IsOver():
 		m.State = wave.Updating
+		if strings.HasPrefix(u.Waiting, fairway.WaitingForApproval) {
+			m.Message = u.Waiting + "; `fairway update approve " + u.ID + "`"
+		}
 	case current.Revision == r.Revision:
 		m.State = wave.Converged
 		if u.Revision == r.Revision {

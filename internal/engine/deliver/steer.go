@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -62,6 +63,31 @@ func (d *Deliverer) Abort(ctx context.Context, update, by, reason string) (*fair
 		nodes[i] = w.Node
 	}
 	return u, d.Store.EndRotations(ctx, u.ClusterID, nodes)
+}
+
+// Approve records the word of a second person for the plan that an update waits
+// with.
+func (d *Deliverer) Approve(ctx context.Context, update string, who fairway.Principal, digest, reason string) (*fairway.Update, error) {
+	u, err := d.find(ctx, update)
+	if err != nil {
+		return nil, err
+	}
+	if u.State.IsOver() {
+		return nil, d.tooLate(ctx, u, "approve")
+	}
+	before, err := d.Store.Approvals(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.Store.ApprovePlan(ctx, u.ID, digest, who, reason)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(before, func(b fairway.Approval) bool { return b.Digest == a.Digest }) {
+		d.event(ctx, fairway.Event{ClusterID: u.ClusterID, RolloutID: u.RolloutID, UpdateID: u.ID, Kind: "plan.approved",
+			Message: "plan of the update of " + d.aliasOf(ctx, u.ClusterID) + " to " + u.Revision + " approved by " + wordOf(a.ByName, reason) + "; it " + a.What})
+	}
+	return u, d.Update(ctx, u.ID)
 }
 
 // steer writes what a person says and, when that changed something, the event

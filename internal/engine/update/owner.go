@@ -56,13 +56,18 @@ func (o *owner) check(ctx context.Context) error {
 type guardedKubernetes struct {
 	fairway.Kubernetes
 	owner *owner
+	did   *deeds // what was applied; nil when nobody asks
 }
 
 func (g guardedKubernetes) Apply(ctx context.Context, o, before fairway.Object) (fairway.ApplyResult, error) {
 	if err := g.owner.check(ctx); err != nil {
 		return fairway.ApplyResult{}, err
 	}
-	return g.Kubernetes.Apply(ctx, o, before)
+	result, err := g.Kubernetes.Apply(ctx, o, before)
+	if err == nil {
+		g.did.note(result)
+	}
+	return result, err
 }
 
 func (g guardedKubernetes) Delete(ctx context.Context, d fairway.Deletion) ([]fairway.ObjectRef, error) {

@@ -49,7 +49,7 @@ func TestOwner(t *testing.T) {
 	now = now.Add(time.Minute)
 	check("lost", 4, lost)
 	check("still lost", 5, lost)
-	g := guardedKubernetes{l, o}
+	g := guardedKubernetes{Kubernetes: l, owner: o}
 	if _, err := g.Apply(t.Context(), nil, nil); !errors.Is(err, lost) {
 		t.Errorf("apply without the lease: %v", err)
 	}

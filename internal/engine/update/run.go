@@ -44,8 +44,14 @@ type run struct {
 	kube    fairway.Kubernetes
 	cloud   fairway.Cloud
 	owner   *owner
-	until   time.Time
-	begun   time.Time // when the step under way began, over pieces of work
+	// reader and machinery are kube and cloud as the provider gave them: plans
+	// ask them what not every provider can tell, and write nothing.
+	reader    fairway.Kubernetes
+	machinery fairway.Cloud
+	planned   planned
+	did       *deeds // what this piece of work has applied
+	until     time.Time
+	begun     time.Time // when the step under way began, over pieces of work
 	// ending says why the update ends early; "" while it goes on. Then it only
 	// takes back what it began.
 	ending string
@@ -73,7 +79,7 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 		return busyAgain, nil
 	}
 	defer u.busy.Delete(up.ClusterID)
-	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece), rotated: map[string]bool{},
+	r := &run{Updater: u, update: up, saved: *up, until: u.Now().Add(u.Piece), rotated: map[string]bool{}, did: &deeds{},
 		log: u.Log.With("cluster", up.ClusterID, "update", up.ID)}
 	if r.said() == errPaused {
 		return r.hold(ctx)
@@ -101,6 +107,8 @@ func (u *Updater) Run(ctx context.Context, updateID string) (time.Duration, erro
 		return done, r.release(ctx)
 	case errors.Is(err, errPaused):
 		return r.hold(ctx)
+	case errors.Is(err, errApproval):
+		return r.await(ctx)
 	case errors.Is(err, errAgain):
 		return 0, r.save(ctx)
 	case ctx.Err() != nil:
@@ -169,6 +177,11 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if waits, err := r.awaits(ctx); err != nil {
+		return err
+	} else if waits {
+		return errApproval
+	}
 	return r.take(ctx)
 }
 
@@ -180,7 +193,8 @@ func (r *run) take(ctx context.Context) error {
 		return err
 	}
 	r.owner = &owner{kube: kube, holder: r.Holder, now: r.Now, wanted: r.wanted}
-	r.kube, r.cloud = guardedKubernetes{kube, r.owner}, guardedCloud{cloud, r.owner}
+	r.reader, r.machinery = kube, cloud
+	r.kube, r.cloud = guardedKubernetes{Kubernetes: kube, owner: r.owner, did: r.did}, guardedCloud{cloud, r.owner}
 	return nil
 }
 
@@ -233,7 +247,7 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 	detail, err := r.do(ctx, name)
 	if err != nil {
 		switch {
-		case errors.Is(err, errPaused):
+		case errors.Is(err, errPaused), errors.Is(err, errApproval):
 			// What the step waits for has its whole time again when it goes on.
 			step.StartedAt = time.Time{}
 			return errors.Join(err, r.Store.SaveStep(ctx, &step))
@@ -253,6 +267,7 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 // doing is what a person reads while a step runs.
 var doing = map[fairway.StepName]string{
 	fairway.StepRender:       "rendering the configuration",
+	fairway.StepPlan:         "planning what to do",
 	fairway.StepPools:        "preparing node pools",
 	fairway.StepControlPlane: "rolling control-plane nodes",
 	fairway.StepPreApply:     "deleting objects before the manifests",
@@ -267,19 +282,30 @@ func (r *run) do(ctx context.Context, name fairway.StepName) (detail string, err
 	switch name {
 	case fairway.StepRender:
 		return r.render(ctx)
+	case fairway.StepPlan:
+		return r.plan(ctx)
 	case fairway.StepPools:
 		return r.pools(ctx)
 	case fairway.StepControlPlane:
+		if err := r.mayRoll(ctx); err != nil {
+			return "", err
+		}
 		return r.roll(ctx, true)
 	case fairway.StepPreApply:
-		return r.deletions(ctx, r.bundle.PreApply)
+		return r.remove(ctx, "before", r.bundle.PreApply)
 	case fairway.StepManifests:
-		return r.manifests(ctx)
+		return r.apply(ctx)
 	case fairway.StepWorkers:
+		if err := r.mayRoll(ctx); err != nil {
+			return "", err
+		}
 		return r.roll(ctx, false)
 	case fairway.StepPostApply:
-		return r.deletions(ctx, r.bundle.PostApply)
+		return r.remove(ctx, "after", r.bundle.PostApply)
 	case fairway.StepOrphans:
+		if err := r.mayRoll(ctx); err != nil {
+			return "", err
+		}
 		return r.orphanedPools(ctx)
 	case fairway.StepVerify:
 		return r.verify(ctx)

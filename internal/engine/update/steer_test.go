@@ -72,7 +72,7 @@ func newRun(t *testing.T) (*run, *recorder) {
 		update: u, saved: *u, cluster: c, until: time.Now().Add(time.Hour), rotated: map[string]bool{}}
 	api := &recorder{}
 	r.owner = &owner{kube: api, holder: "me", now: time.Now, wanted: r.wanted}
-	r.kube, r.cloud = guardedKubernetes{api, r.owner}, guardedCloud{api, r.owner}
+	r.kube, r.cloud = guardedKubernetes{Kubernetes: api, owner: r.owner}, guardedCloud{api, r.owner}
 	return r, api
 }
 

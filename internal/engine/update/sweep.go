@@ -36,7 +36,7 @@ func (u *Updater) Sweep(ctx context.Context, clusterID string) (int, error) {
 	o := &owner{kube: kube, holder: u.Holder, now: u.Now}
 	r := &run{Updater: u, log: u.Log.With("cluster", clusterID), cluster: c,
 		update: &fairway.Update{ID: "sweep", ClusterID: clusterID, State: fairway.UpdateCanceled},
-		owner:  o, kube: guardedKubernetes{kube, o}, cloud: guardedCloud{cloud, o}, until: u.Now().Add(u.Piece)}
+		owner:  o, kube: guardedKubernetes{Kubernetes: kube, owner: o}, cloud: guardedCloud{cloud, o}, until: u.Now().Add(u.Piece)}
 	orphans, err := r.orphans(ctx, kube)
 	if err != nil {
 		return 0, err

@@ -16,13 +16,9 @@ func DeletionLimit(objects int) int { return max(3, objects*5/100) }
 // largeDeletion finds deletions that a second person should agree to.
 func largeDeletion(s subject) []Finding {
 	var found []Finding
-	const remedy = "delete in smaller steps; where it is meant, somebody other than the author should agree before it is merged"
-	objects := 0
-	for _, c := range s.in.Bundle.Components {
-		objects += len(c.Objects)
-	}
-	objects += len(s.in.Observed.Left)
-	if n := len(s.plan.Deletions); n > DeletionLimit(objects) {
+	const remedy = "delete in smaller steps; where it is meant, somebody other than the author has to agree: `fairway update approve`"
+	objects := known(s.in)
+	if n := distinct(s.plan.Deletions); n > DeletionLimit(objects) {
 		found = append(found, Finding{
 			Check: CheckLargeDeletion, Severity: Block, Object: s.in.Cluster.ID,
 			Reason: fmt.Sprintf("%d objects would be deleted, more than %d (3, or 5 %% of %d)", n, DeletionLimit(objects), objects), Remedy: remedy,

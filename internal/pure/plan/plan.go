@@ -145,7 +145,9 @@ type Input struct {
 	// Target is the Kubernetes version that the cluster is to run, such as
 	// "1.33"; "" means the observed one.
 	Target string
-	Now    time.Time
+	// NoOp says that the author of the change meant it to change nothing.
+	NoOp bool
+	Now  time.Time
 }
 
 // Observed is a cluster as it is.

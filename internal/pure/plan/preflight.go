@@ -42,6 +42,7 @@ const (
 	CheckBackup        Check = "backup"
 	CheckRefused       Check = "refused"
 	CheckAcceptance    Check = "acceptance"
+	CheckNoOp          Check = "no-op"
 )
 
 // Finding is something that would go wrong.
@@ -76,7 +77,7 @@ func preflight(in Input, p *Plan, hide mask) (_ []Finding, unused []string) {
 	s.target = parseVersion(cmp.Or(in.Target, in.Observed.Version))
 	var all []Finding
 	for _, check := range []func(subject) []Finding{
-		removedAPIs, removedLabels, skew, webhooks, budgets, largeDeletion, room, unknownKinds, immutableFields, unread,
+		removedAPIs, removedLabels, skew, webhooks, budgets, largeDeletion, room, unknownKinds, immutableFields, unread, noOp,
 	} {
 		all = append(all, check(s)...)
 	}

@@ -258,15 +258,20 @@ func TestPreflight(t *testing.T) {
 		}},
 		{"many deletions of a large cluster", CheckLargeDeletion, "6 objects", func(t *testing.T, in *Input) {
 			in.Observed.Deleted = deletions(6)
-			in.Observed.Left = make([]fairway.ObjectRef, 100)
+			in.Observed.Left = remaining(100)
 		}, func(t *testing.T, in *Input) {
 			in.Observed.Deleted = deletions(5)
-			in.Observed.Left = make([]fairway.ObjectRef, 100)
+			in.Observed.Left = remaining(100)
 		}},
 		{"a namespace with contents", CheckLargeDeletion, "2 objects", func(t *testing.T, in *Input) {
 			in.Observed.Deleted = []Deletion{{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "Namespace", Name: "x"}, Contents: "2 objects"}}
 		}, func(t *testing.T, in *Input) {
 			in.Observed.Deleted = []Deletion{{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "Namespace", Name: "x"}}}
+		}},
+		{"a no-op that is none", CheckNoOp, "delete ConfigMap", func(t *testing.T, in *Input) {
+			in.NoOp, in.Observed.Deleted = true, deletions(1)
+		}, func(t *testing.T, in *Input) {
+			in.NoOp = true
 		}},
 		{"a cloud without room", CheckRoom, "VcpuLimitExceeded", func(t *testing.T, in *Input) {
 			in.rolls(fairway.Group{Max: 9, Refusals: []string{"VcpuLimitExceeded: 64"}})
@@ -381,4 +386,13 @@ func TestPreflight_TolerationsOfBoth(t *testing.T) {
 			t.Errorf("%s: %+v", tolerations, p.Findings)
 		}
 	}
+}
+
+// remaining are objects that left the configuration and exist.
+func remaining(n int) []fairway.ObjectRef {
+	var refs []fairway.ObjectRef
+	for i := range n {
+		refs = append(refs, fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "remaining", Name: fmt.Sprint("c", i)})
+	}
+	return refs
 }

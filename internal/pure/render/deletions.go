@@ -24,6 +24,7 @@ type deletionYAML struct {
 	GracePeriodSeconds *int64            `yaml:"grace_period_seconds"`
 	PropagationPolicy  string            `yaml:"propagation_policy"`
 	Pruned             bool              `yaml:"-"`
+	Only               []string          `yaml:"-"`
 }
 
 // deletions renders the deletions of all sources, concatenated in order.

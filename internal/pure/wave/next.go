@@ -290,6 +290,9 @@ func (p progress) unsettledOne(c Cluster) string {
 	case Unhealthy:
 		return fmt.Sprintf("cluster %s is not healthy: %s", c.ID, orElse(c.Message, "it gave no reason"))
 	case Updating:
+		if c.Message != "" {
+			return fmt.Sprintf("cluster %s waits for %s", c.ID, c.Message)
+		}
 		return fmt.Sprintf("waits for cluster %s to converge", c.ID)
 	}
 	return fmt.Sprintf("cluster %s waits for its turn", c.ID)

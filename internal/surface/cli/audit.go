@@ -69,7 +69,8 @@ func (e *env) auditList() *cobra.Command {
 
 func auditEvents() []string {
 	return []string{string(fairway.ChangeCreated), string(fairway.ChangeUpdated), string(fairway.ChangeDeleted), string(fairway.ChangeDenied), string(fairway.ChangeWarned),
-		string(fairway.ChangeAsked), string(fairway.ChangeApproved), string(fairway.ChangeWithdrawn), string(fairway.ChangeLoggedIn), string(fairway.ChangeLoggedOut), string(fairway.ChangeDriftRepaired)}
+		string(fairway.ChangeAsked), string(fairway.ChangeApproved), string(fairway.ChangeWithdrawn), string(fairway.ChangeLoggedIn), string(fairway.ChangeLoggedOut), string(fairway.ChangeDriftRepaired),
+		string(fairway.ChangePlanApproved)}
 }
 
 // moment reads a time, or an age; "" is none.

@@ -12,7 +12,7 @@ import (
 // update is `fairway update`.
 func (e *env) update() *cobra.Command {
 	return group(&cobra.Command{Use: "update", Aliases: []string{"updates"}, Short: "Look at updates of single clusters, and steer them"},
-		e.updateList(), e.updateShow(), e.updatePause(), e.updateResume(), e.updateAbort())
+		e.updateList(), e.updateShow(), e.updatePause(), e.updateResume(), e.updateAbort(), e.updateApprove())
 }
 
 func (e *env) updateList() *cobra.Command {
@@ -66,7 +66,7 @@ func (e *env) updateTable(all []fairway.Update, wide bool) *table {
 func (e *env) updateShow() *cobra.Command {
 	c := e.asks(&cobra.Command{
 		Use:     "show UPDATE",
-		Short:   "Show one update with its steps",
+		Short:   "Show one update with its plan and its steps",
 		Example: "  fairway update show 01HXW2E5CSD2G4FPQJ8P8R6GJ3",
 		Args:    exactly("UPDATE"),
 	})
@@ -103,6 +103,7 @@ func (e *env) updateCard(u *client.UpdateView, wide bool) *table {
 	for _, row := range stops(u.ID, u.State, u.Paused, u.Aborting) {
 		t.add(row...)
 	}
+	planRows(t, u)
 	t.add("nodes done", nodes(u.NodesDone, u.NodesTotal))
 	t.add("evictions", fmt.Sprintf("%d accepted, %d refused, %d forced", u.Evictions, u.EvictionsRefused, u.EvictionsForced))
 	t.add("attempts", fmt.Sprint(u.Attempts))

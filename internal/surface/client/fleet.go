@@ -12,10 +12,12 @@ import (
 // ClusterView is a cluster together with what happens to it now.
 type ClusterView = fairway.ClusterView
 
-// UpdateView is an update with its steps.
+// UpdateView is an update with its steps, its plan and who agreed to it.
 type UpdateView struct {
 	fairway.Update
-	Steps []fairway.Step `json:"steps"`
+	Steps     []fairway.Step      `json:"steps"`
+	Plan      *fairway.UpdatePlan `json:"plan,omitempty"`
+	Approvals []fairway.Approval  `json:"approvals,omitempty"`
 }
 
 // list is how the server answers with several things.

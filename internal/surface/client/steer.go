@@ -19,6 +19,12 @@ func (c *Client) ResumeUpdate(ctx context.Context, update string, ignoreBrakes b
 	return c.steer(ctx, update, "resume", map[string]any{"ignore_brakes": ignoreBrakes})
 }
 
+// ApproveUpdate says yes to what an update is going to delete; digest is the
+// ApprovalDigest of the plan that was looked at, "" for the present one.
+func (c *Client) ApproveUpdate(ctx context.Context, update, digest, reason string) (*fairway.Update, error) {
+	return c.steer(ctx, update, "approve", map[string]any{"reason": reason, "digest": digest})
+}
+
 // AbortUpdate ends an update and lets it take back what it began.
 func (c *Client) AbortUpdate(ctx context.Context, update, reason string) (*fairway.Update, error) {
 	return c.steer(ctx, update, "abort", map[string]any{"reason": reason})

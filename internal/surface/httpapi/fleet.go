@@ -42,10 +42,12 @@ func etagAnswer[T any](in Conditional, etag string, v T) *etagOne[T] {
 	return out
 }
 
-// updateView is an update with its steps.
+// updateView is an update with its steps, its plan and who agreed to it.
 type updateView struct {
 	fairway.Update
-	Steps []fairway.Step `json:"steps" nullable:"false"`
+	Steps     []fairway.Step      `json:"steps" nullable:"false"`
+	Plan      *fairway.UpdatePlan `json:"plan,omitempty" doc:"what it is going to do; missing until that is known"`
+	Approvals []fairway.Approval  `json:"approvals,omitempty"`
 }
 
 // fleet registers the fleet API.
@@ -189,7 +191,14 @@ func (a *api) getUpdate(ctx context.Context, in *updatePath) (*one[updateView], 
 	if err != nil {
 		return nil, err
 	}
-	return &one[updateView]{updateView{*u, steps}}, nil
+	view := updateView{Update: *u, Steps: steps}
+	if view.Plan, err = a.Store.Plan(ctx, u.ID); err != nil && fairway.ErrorCode(err) != fairway.CodeNotFound {
+		return nil, err
+	}
+	if view.Approvals, err = a.Store.Approvals(ctx, u.ID); err != nil {
+		return nil, err
+	}
+	return &one[updateView]{view}, nil
 }
 
 type rolloutFilter struct {

@@ -18,6 +18,8 @@ func (a *api) steering(h huma.API) {
 	post(a, h, "resume-update", "/api/v1/updates/{update}/resume", "Let a paused update go on", "", a.resumeUpdate)
 	post(a, h, "abort-update", "/api/v1/updates/{update}/abort", "Abort an update",
 		"Marks and additional nodes are taken away, then the update is canceled; the rollout that it belongs to halts.", a.abortUpdate)
+	post(a, h, "approve-update", "/api/v1/updates/{update}/approve", "Approve what an update is going to delete",
+		"The word of a second person for the plan that an update waits with: nobody who made the change may give it, and another plan needs another.", a.approveUpdate)
 	post(a, h, "rotate-cluster", "/api/v1/clusters/{cluster}/rotate", "Replace nodes that are not out of date",
 		"A node has to pass all that is given; with nothing given every node of a node pool is replaced, by the same rules as in any update.", a.rotateCluster)
 }
@@ -27,6 +29,7 @@ type steers interface{ steered() string }
 
 func (b because) steered() string         { return b.Update }
 func (r resumption) steered() string      { return r.Update }
+func (s assent) steered() string          { return s.Update }
 func (r rotationRequest) steered() string { return r.Cluster }
 
 // post registers an operation that a person steers with.
@@ -96,6 +99,29 @@ func (a *api) allowSteering(ctx context.Context, kind, name string) error {
 		return hidden(kind, name)
 	}
 	return a.allow(ctx, fairway.DeedSteer, fairway.KindCluster, clusterID, fairway.Place{})
+}
+
+// assent is what a plan is approved with.
+type assent struct {
+	Update string `path:"update" doc:"id of an update, or id, alias or local id of a cluster for its newest one"`
+	Body   *struct {
+		Reason string `json:"reason,omitempty" maxLength:"500" doc:"why, for the record"`
+		Digest string `json:"digest,omitempty" maxLength:"64" doc:"approval_digest of the plan that was looked at; 409 when it is another one by now"`
+	}
+}
+
+func (a *api) approveUpdate(ctx context.Context, in *assent) (*one[fairway.Update], error) {
+	if err := a.allowSteering(ctx, "update", in.Update); err != nil {
+		return nil, err
+	}
+	reason, digest := fairway.OriginOf(ctx).Reason, ""
+	if in.Body != nil {
+		digest = in.Body.Digest
+		if in.Body.Reason != "" {
+			reason = in.Body.Reason
+		}
+	}
+	return answerOf(a.Steerer.Approve(ctx, in.Update, principalOf(ctx), digest, reason))
 }
 
 type resumption struct {

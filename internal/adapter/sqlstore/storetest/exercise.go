@@ -37,6 +37,7 @@ func Exercise(t *testing.T, open func(t *testing.T) fairway.Store) {
 		{"update: filters", updateFilters},
 		{"update: people steer what is not over", steer},
 		{"update: steering and progress never lose each other", steerConcurrent},
+		{"plan: stored, replaced, approved once by who is no author", plans},
 		{"rotations", rotations},
 		{"steps", steps},
 		{"rollouts", rollouts},
