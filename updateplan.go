@@ -22,7 +22,7 @@ type UpdatePlan struct {
 	Digest string `json:"digest"`
 	// Verdict is the plan in one line.
 	Verdict string `json:"verdict"`
-	// Changes are the objects that are created or changed, the first
+	// Changes are the objects that are created, changed or set back, the first
 	// MostPlannedChanges of them.
 	Changes []PlannedChange `json:"changes,omitempty"`
 	// Create and Change count all of those; Drift objects are set back, Departed

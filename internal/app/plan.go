@@ -131,6 +131,13 @@ func (p *planner) one(ctx context.Context, c *fairway.Cluster) (*plan.Plan, erro
 	}
 	p.accepts(bundle)
 	in := plan.Input{Cluster: c, Bundle: bundle, Target: p.Target, Now: p.now}
+	past, err := combined(p.sources)
+	if err != nil {
+		return nil, err
+	}
+	if in.NoOp, err = update.IsNoOp(ctx, past, fairway.ParseVersion(c.Status.CurrentVersion).Revision, bundle.Revision); err != nil {
+		return nil, err
+	}
 	if p.Offline {
 		err = p.offline(ctx, &in)
 	} else {

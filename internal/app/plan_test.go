@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
 	"github.com/fairwayhq/fairway/internal/localkubetest"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
@@ -104,6 +105,43 @@ func TestPlanAndProvision_ExistingCluster(t *testing.T) {
 	// A namespace with contents is not planned away without a word.
 	write(t, dir, map[string]string{"config/cluster/manifests/deletions.yaml": "post_apply:\n- {kind: Namespace, name: shop}\n"})
 	has(run(3, "plan"), "BLOCK Namespace/shop", "2 objects", "other than the author")
+	run(3, "provision")
+	if h, err := other.Health(t.Context(), fairway.ObjectRef{APIVersion: "v1", Kind: "Namespace", Name: "shop"}); err != nil || h.State != fairway.HealthCurrent {
+		t.Errorf("the namespace was not left alone: %+v, %v", h, err)
+	}
+
+	// Four of six objects are too many to go without a word, too.
+	deletions := "post_apply:\n"
+	for i := range 4 {
+		name := fmt.Sprint("extra-", i)
+		deletions += fmt.Sprintf("- {kind: ConfigMap, namespace: shop, name: %s}\n", name)
+		if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, dir, map[string]string{"config/cluster/manifests/deletions.yaml": deletions})
+	code, _, stderr := fairwayMain("", append([]string{"provision"}, subject...)...)
+	if code != 3 {
+		t.Errorf("exit %d", code)
+	}
+	has(stderr, "deletes 4 of 7 objects", "ConfigMap/shop/extra-3", "--approve-deletions")
+	has(run(3, "plan"), "4 to delete")
+	run(0, "provision", "--approve-deletions")
+	has(run(0, "plan", "--exit-code"), "no change")
+
+	// What the API server would refuse is said before the first write.
+	write(t, dir, map[string]string{
+		"config/cluster/manifests/shop/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first, namespace: shop}\n",
+		"config/cluster/manifests/shop/z.yaml": "apiVersion: v1\nkind: ConfigMapp\nmetadata: {name: last, namespace: shop}\n",
+	})
+	code, _, stderr = fairwayMain("", append([]string{"provision"}, subject...)...)
+	if code != 1 {
+		t.Errorf("exit %d", code)
+	}
+	has(stderr, "nothing was written", "ConfigMapp")
+	if h, err := other.Health(t.Context(), fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "first"}); err != nil || h.State != fairway.HealthNotFound {
+		t.Errorf("the first object was applied: %+v, %v", h, err)
+	}
 }
 
 // Plans that need no cluster: of a whole registry, as a comment on a pull request.

@@ -83,11 +83,12 @@ func provisionOnce(ctx context.Context, o cli.ProvisionOptions, stderr io.Writer
 	if err := store.CreateUpdate(ctx, u); err != nil {
 		return nil, err
 	}
-	return carryOut(ctx, store, updater, u.ID, stderr)
+	return carryOut(ctx, store, updater, u.ID, o.ApproveDeletions, stderr)
 }
 
-// carryOut works on an update until it is over, and says what it does.
-func carryOut(ctx context.Context, store fairway.Store, updater *update.Updater, id string, stderr io.Writer) (*fairway.Update, error) {
+// carryOut works on an update until it is over, and says what it does. One that
+// waits for approval goes on with approve, and else ends here.
+func carryOut(ctx context.Context, store fairway.Store, updater *update.Updater, id string, approve bool, stderr io.Writer) (*fairway.Update, error) {
 	ended := make(chan struct{})
 	told := make(chan struct{})
 	go func() {
@@ -103,6 +104,15 @@ func carryOut(ctx context.Context, store fairway.Store, updater *update.Updater,
 		if again < 0 {
 			return store.Update(ctx, id)
 		}
+		if asks, err := needsApproval(ctx, store, id); err != nil || asks != nil {
+			if err == nil {
+				err = answer(ctx, store, asks, approve, stderr)
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
 			fmt.Fprintf(stderr, "%v; trying again\n", err)
 			again = max(again, 2*time.Second)
@@ -113,6 +123,33 @@ func carryOut(ctx context.Context, store fairway.Store, updater *update.Updater,
 		case <-time.After(again):
 		}
 	}
+}
+
+// needsApproval returns the plan of an update that waits for approval, else nil.
+func needsApproval(ctx context.Context, store fairway.Store, id string) (*fairway.UpdatePlan, error) {
+	u, err := store.Update(ctx, id)
+	if err != nil || !strings.HasPrefix(u.Waiting, fairway.WaitingForApproval) {
+		return nil, err
+	}
+	return store.Plan(ctx, id)
+}
+
+// answer says yes to a plan that waits for approval, or says what it waits for.
+func answer(ctx context.Context, store fairway.Store, p *fairway.UpdatePlan, approve bool, stderr io.Writer) error {
+	fmt.Fprintf(stderr, "needs approval: %s\n", p.Approval)
+	for _, d := range p.Deletions {
+		text := "  " + d.Ref.String()
+		if d.Contents != "" {
+			text += " with " + d.Contents
+		}
+		fmt.Fprintln(stderr, text)
+	}
+	if !approve {
+		return cli.Incomplete(fairway.Errorf(fairway.CodePrecondition, "nothing was deleted: the update %s", p.Approval).
+			WithHint("look at it with `fairway plan`; when somebody other than the author of the change agrees, run it again with --approve-deletions"))
+	}
+	_, err := store.ApprovePlan(ctx, p.UpdateID, p.ApprovalDigest, fairway.Principal{Name: "--approve-deletions"}, "")
+	return err
 }
 
 // tellEvery is how often is looked for news of an update.

@@ -2,7 +2,6 @@ package sources
 
 import (
 	"context"
-	"slices"
 
 	"github.com/fairwayhq/fairway"
 )
@@ -18,19 +17,26 @@ func (c *Combined) Commits(ctx context.Context, from, revision, file string) ([]
 	}
 	var all []fairway.Commit
 	for _, part := range fairway.SplitRevision(revision) {
-		source := c.sources[0]
-		if i := slices.Index(c.names, part.Name); i >= 0 {
-			source = c.sources[i]
-		}
-		past, ok := source.(fairway.Historian)
-		if !ok {
-			continue
-		}
-		some, err := past.Commits(ctx, before[part.Name], part.Revision, file)
+		some, err := c.commitsOf(ctx, before[part.Name], part, file)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, some...)
 	}
 	return all, nil
+}
+
+// commitsOf asks the source that a part of a revision is of: without a name, the
+// first that has it.
+func (c *Combined) commitsOf(ctx context.Context, from string, part fairway.SourceRevision, file string) (all []fairway.Commit, err error) {
+	for i, s := range c.sources {
+		past, ok := s.(fairway.Historian)
+		if part.Name != "" && part.Name != c.names[i] || !ok {
+			continue
+		}
+		if all, err = past.Commits(ctx, from, part.Revision, file); err == nil {
+			return all, nil
+		}
+	}
+	return nil, err
 }

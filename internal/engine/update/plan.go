@@ -105,8 +105,10 @@ func (r *run) foresee(ctx context.Context, underWay *fairway.UpdatePlan) (*fairw
 	if in.Pools, err = Pools(ctx, &in, r.machinery, history); err != nil {
 		return nil, err
 	}
-	if in.NoOp, err = r.isNoOp(ctx); err != nil {
-		return nil, err
+	if past, ok := r.Source.(fairway.Historian); ok {
+		if in.NoOp, err = IsNoOp(ctx, past, r.runs(), r.update.Revision); err != nil {
+			return nil, err
+		}
 	}
 	whole := plan.Build(in)
 	whole.Rate(func(f plan.Finding) plan.Severity { return severity(f, r.bundle) })
@@ -194,10 +196,11 @@ func stopped(p *fairway.UpdatePlan) error {
 	return fairway.Errorf(fairway.CodeInvalid, "nothing was written: %s", text).WithHint("%s", remedies[0])
 }
 
-// isNoOp reports whether every commit that the cluster does not run yet says that
-// it changes nothing. Merges say nothing themselves.
-func (r *run) isNoOp(ctx context.Context) (bool, error) {
-	all, err := r.commits(ctx, "")
+// IsNoOp reports whether every commit of a revision that a cluster at another one,
+// from, does not run yet says that it changes nothing. Merges say nothing
+// themselves.
+func IsNoOp(ctx context.Context, past fairway.Historian, from, revision string) (bool, error) {
+	all, err := past.Commits(ctx, from, revision, "")
 	if err != nil {
 		return false, err
 	}
@@ -205,11 +208,14 @@ func (r *run) isNoOp(ctx context.Context) (bool, error) {
 	return len(all) > 0 && !slices.ContainsFunc(all, func(c fairway.Commit) bool { return !c.IsNoOp() }), nil
 }
 
+// runs is the revision that the cluster runs.
+func (r *run) runs() string { return fairway.ParseVersion(r.cluster.Status.CurrentVersion).Revision }
+
 // commits are those that the cluster does not run yet.
 func (r *run) commits(ctx context.Context, file string) ([]fairway.Commit, error) {
 	past, ok := r.Source.(fairway.Historian)
 	if !ok {
 		return nil, nil
 	}
-	return past.Commits(ctx, fairway.ParseVersion(r.cluster.Status.CurrentVersion).Revision, r.update.Revision, file)
+	return past.Commits(ctx, r.runs(), r.update.Revision, file)
 }

@@ -20,8 +20,9 @@ func Short(in Input, p *Plan, before *fairway.UpdatePlan) *fairway.UpdatePlan {
 		At: p.At, Verdict: p.Verdict, Create: p.Summary.Create, Change: p.Summary.Change, Unchanged: p.Summary.Unchanged,
 		Drift: p.Summary.Drift, Departed: p.Summary.Departed, Nodes: p.Summary.Nodes, Seconds: p.Summary.Seconds, Objects: known(in),
 	}
-	for _, o := range p.Objects {
-		if len(s.Changes) < fairway.MostPlannedChanges {
+	for i, o := range append(slices.Clone(p.Objects), p.Drift...) {
+		both := i >= len(p.Objects) && slices.ContainsFunc(p.Objects, func(c Object) bool { return c.Ref == o.Ref })
+		if len(s.Changes) < fairway.MostPlannedChanges && !both {
 			s.Changes = append(s.Changes, fairway.PlannedChange{Action: done[o.Action], Ref: o.Ref})
 		}
 	}

@@ -13,6 +13,8 @@ type ProvisionOptions struct {
 	SubjectOptions
 	// Kubeconfig leads to the cluster.
 	Kubeconfig string
+	// ApproveDeletions says yes to deletions that need the word of a second person.
+	ApproveDeletions bool
 }
 
 // provision is `fairway provision`.
@@ -23,6 +25,8 @@ func (e *env) provision() *cobra.Command {
 		Short: "Bring one existing cluster to its configuration, once, without a server",
 		Long: `Renders the configuration of a cluster and carries out the update, as a server would: deletions before, manifests in their order, deletions after,
 and then waits until everything is healthy. Nodes are left alone: they belong to whoever made the cluster.
+Before anything is written it plans: it stops at what would go wrong, and at deletions of more than max(3, 5 %) of the cluster's objects or of a
+Namespace, CustomResourceDefinition or PersistentVolume with what it holds (exit code 3), unless --approve-deletions is given.
 While it runs it holds the lease kube-system/fairway of the cluster, so that it never works against a server. It can be interrupted and started again.
 Look first with ` + "`fairway plan`" + `, which takes the same arguments and writes nothing.`,
 		Example: `  fairway plan kube-1 --registry-file clusters.yaml --config-source main:dir:. --kubeconfig ~/.kube/config
@@ -31,6 +35,7 @@ Look first with ` + "`fairway plan`" + `, which takes the same arguments and wri
 	}
 	ready := e.subject(c, &o.SubjectOptions)
 	c.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of the cluster")
+	c.Flags().BoolVar(&o.ApproveDeletions, "approve-deletions", false, "carry out deletions that somebody other than the author has to agree to; look at them with fairway plan first")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o.Cluster = args[0]
 		switch {

@@ -37,6 +37,11 @@ func (h *heard) Abort(_ context.Context, update, by, reason string) (*fairway.Up
 	return nil, fairway.Errorf(fairway.CodeConflict, "it is over").WithHint("too late")
 }
 
+func (h *heard) Approve(_ context.Context, update string, who fairway.Principal, digest, reason string) (*fairway.Update, error) {
+	h.said = append(h.said, []string{"approve", update, who.Name, digest, reason})
+	return &fairway.Update{ID: "u"}, nil
+}
+
 func (h *heard) Rotate(_ context.Context, r fairway.RotationRequest) (*fairway.RotationAnswer, error) {
 	h.said = append(h.said, r)
 	return &fairway.RotationAnswer{Nodes: []fairway.RotationNode{{Node: "n", Pool: "p"}}, UpdateID: "u", Waiting: "w"}, nil
@@ -63,6 +68,8 @@ func TestSteer(t *testing.T) {
 	if _, err := c.AbortUpdate(ctx, "u1", ""); fairway.ErrorCode(err) != fairway.CodeConflict || fairway.ErrorHint(err) != "too late" || err.Error() != "it is over" {
 		t.Errorf("an abort that comes too late: %v (%s)", err, fairway.ErrorHint(err))
 	}
+	_, err = c.ApproveUpdate(ctx, "u1", "d", "r")
+	must(t, err)
 	all := fairway.RotationRequest{Cluster: "one", Nodes: []string{"a", "b"}, Pool: "p", OlderThan: 90 * time.Minute, Reason: "r", DryRun: true}
 	answer, err := c.Rotate(ctx, all)
 	must(t, err)
@@ -73,6 +80,7 @@ func TestSteer(t *testing.T) {
 	must(t, err)
 	all.By = "ada"
 	want := []any{[]string{"pause", "local:demo:eu:one", "ada", "why & how"}, []any{"resume", "a b?", "ada", true}, []string{"abort", "u1", "ada", ""},
+		[]string{"approve", "u1", "token:ada", "d", "r"},
 		all, fairway.RotationRequest{Cluster: "one", By: "ada"}}
 	if diff := cmp.Diff(want, h.said); diff != "" {
 		t.Errorf("the server heard (-want +got):\n%s", diff)

@@ -200,6 +200,7 @@ func TestFleet_AnswersAreAsDescribed(t *testing.T) {
 		{"list-events", "viewer", "GET", "events", "", 200}, {"list-events", "viewer", "GET", "events?after=-1", "", 400},
 		{"pause-update", "operator", "POST", "updates/u1/pause", `{"reason":"a look"}`, 200}, {"pause-update", "viewer", "POST", "updates/u1/pause", `{}`, 403},
 		{"resume-update", "operator", "POST", "updates/u1/resume", `{}`, 200}, {"resume-update", "operator", "POST", "updates/none/resume", `{}`, 404},
+		{"approve-update", "viewer", "POST", "updates/u1/approve", `{}`, 403}, {"approve-update", "operator", "POST", "updates/u1/approve", `{"reason":"r","digest":"d"}`, 409},
 		{"abort-update", "operator", "POST", "updates/u1/abort", `{}`, 200}, {"abort-update", "operator", "POST", "updates/u0/abort", `{}`, 409},
 		{"rotate-cluster", "operator", "POST", "clusters/kube-3/rotate", `{}`, 200}, {"rotate-cluster", "operator", "POST", "clusters/kube-1/rotate", `{"nodes":1}`, 400},
 		{"decommission-cluster", adminToken, "POST", "clusters/kube-3/decommission", `{"confirm":"aws:123456789012:eu-central-1:kube-3"}`, 200},
