@@ -115,7 +115,7 @@ func TestPlanAndProvision_ExistingCluster(t *testing.T) {
 	for i := range 4 {
 		name := fmt.Sprint("extra-", i)
 		deletions += fmt.Sprintf("- {kind: ConfigMap, namespace: shop, name: %s}\n", name)
-		if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop"}}); err != nil {
+		if _, err := other.Apply(t.Context(), map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop"}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

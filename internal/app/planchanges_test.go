@@ -137,7 +137,7 @@ func (w *drawn) webhook() {
 			"clientConfig":   map[string]any{"url": s.URL, "caBundle": authority},
 			"objectSelector": map[string]any{"matchLabels": map[string]any{"loud": "yes"}},
 			"rules":          []any{map[string]any{"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE", "UPDATE"}, "resources": []any{"configmaps"}}}}}}
-	if _, err := w.hand.Apply(w.t.Context(), hook); err != nil {
+	if _, err := w.hand.Apply(w.t.Context(), hook, nil); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -295,7 +295,7 @@ func (w *drawn) byHand(x thing) {
 	if err := json.Unmarshal([]byte(x.text()), &o); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.hand.Apply(w.t.Context(), o); err != nil && fairway.ErrorCode(err) != fairway.CodeInvalid {
+	if _, err := w.hand.Apply(w.t.Context(), o, nil); err != nil && fairway.ErrorCode(err) != fairway.CodeInvalid {
 		w.t.Fatal(err) // but not when the same change also changes what is fixed
 	}
 }
@@ -342,7 +342,6 @@ func (w *drawn) change(n int) {
 	for name, action := range did.objects {
 		if action == fairway.ActionUnchanged {
 			delete(did.objects, name)
-			w.count["unchanged"]++
 			continue
 		}
 		w.count[string(action)]++
@@ -354,6 +353,7 @@ func (w *drawn) change(n int) {
 		t.Errorf("replaced %d nodes, planned %d", u.NodesDone, p.Nodes)
 	}
 	w.count["deleted"] += len(did.deleted)
+	w.count["unchanged"] += p.Unchanged
 	w.count["drift"] += p.Drift
 	w.count["nodes"] += u.NodesDone
 	if n%4 == 0 { // one more look at the cluster
@@ -558,8 +558,8 @@ func (s *sent) Observe(ctx context.Context, b *fairway.Bundle, inventory []fairw
 	return seen, nil
 }
 
-func (s *sent) Apply(ctx context.Context, o fairway.Object) (fairway.ApplyResult, error) {
-	r, err := s.Cluster.Apply(ctx, o)
+func (s *sent) Apply(ctx context.Context, o, before fairway.Object) (fairway.ApplyResult, error) {
+	r, err := s.Cluster.Apply(ctx, o, before)
 	if err != nil {
 		return r, err
 	}
