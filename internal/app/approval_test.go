@@ -24,9 +24,8 @@ func TestApproval(t *testing.T) {
 	f.awaitProvisioned()
 	f.noOp(p)
 	f.apply("dev-1", `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"old"}}`, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","namespace":"old"}}`)
-	before := p.started()
-	armed := 0
-	for _, name := range []string{"plan", app.ApproveFailpointName} {
+	before, armed := p.started(), 0
+	arm := func(name string) {
 		for _, when := range []string{".before", ".after"} {
 			armed++
 			if err := os.WriteFile(filepath.Join(p.fail, name+when), nil, 0o600); err != nil {
@@ -34,6 +33,7 @@ func TestApproval(t *testing.T) {
 			}
 		}
 	}
+	arm("plan")
 	f.write("cluster/manifests/deletions.yaml", "pre_apply:\n- {kind: Namespace, name: old}\n")
 	f.commit("the old namespace goes")
 	u := f.awaitApproval(p, "Namespace/old with what it holds (1 objects)")
@@ -63,6 +63,7 @@ func TestApproval(t *testing.T) {
 	if _, err := f.client.ApproveUpdate(t.Context(), u.ID, "another", ""); fairway.ErrorCode(err) != fairway.CodeConflict {
 		t.Errorf("approve another plan: %v", err)
 	}
+	arm(app.ApproveFailpointName)
 	f.await("it is approved", time.Minute, func() (bool, string) {
 		if ok, why := p.find(); !ok {
 			return false, why
