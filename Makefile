@@ -79,6 +79,10 @@ bench-registry: needs-test ## the registry with 10,000 clusters, on SQLite and o
 bench-sources: needs ## a git repository of 1 GiB in 100,000 files: first fetch, a look at it, reading, memory
 	$(GO) test -run '^$$' -bench Huge -benchtime 1x -timeout 30m ./internal/adapter/gitrepo
 
+bench-render: needs ## a repository of the usual size: first and second render, plans of 1,000 clusters
+	$(GO) test -run '^$$' -bench 'Render|Files' ./internal/pure/render
+	$(GO) test -run '^$$' -bench 'PlanFleet' -benchtime 1x -timeout 30m ./internal/app
+
 fuzz: needs ## look for input that the API cannot cope with (FUZZTIME=10m)
 	$(GO) test -run '^$$' -fuzz FuzzDecoders -fuzztime $(or $(FUZZTIME),1m) ./internal/surface/httpapi
 	$(GO) test -run '^$$' -fuzz FuzzRequests -fuzztime $(or $(FUZZTIME),1m) ./internal/surface/httpapi
