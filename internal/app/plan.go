@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/adapter/local"
 	"github.com/fairwayhq/fairway/internal/engine/update"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
+	"github.com/fairwayhq/fairway/internal/pure/registryfile"
 	"github.com/fairwayhq/fairway/internal/pure/render"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
 )
@@ -35,6 +37,8 @@ type planner struct {
 	base     *subject
 	sources  []*steady
 	clusters []fairway.Cluster
+	// rejected is what is wrong with entries of the registry file that were left out.
+	rejected []registryfile.Finding
 	now      time.Time
 
 	// turns has room for as many renderings as there are processors: more at
@@ -61,11 +65,11 @@ func planClusters(ctx context.Context, o cli.PlanOptions, stderr io.Writer) (*pl
 	if p.sources, err = p.base.open(ctx, o.SubjectOptions); err != nil {
 		return nil, err
 	}
-	if p.clusters, err = registryClusters(ctx, o.SubjectOptions, p.sources, stderr); err != nil {
+	if p.clusters, p.rejected, err = registryClusters(ctx, o.SubjectOptions, p.sources, stderr); err != nil {
 		return nil, err
 	}
 	if o.Cluster != "" {
-		c, err := find(p.clusters, o.Cluster)
+		c, err := choose(p.clusters, p.rejected, o.Cluster)
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +112,12 @@ func (p *planner) several(ctx context.Context) (*plan.Fleet, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	fleet := plan.Together(slices.DeleteFunc(plans, func(one *plan.Plan) bool { return one == nil }),
-		slices.DeleteFunc(failed, func(f plan.Fault) bool { return f.Cluster == "" }))
+	failed = slices.DeleteFunc(failed, func(f plan.Fault) bool { return f.Cluster == "" })
+	for _, f := range p.rejected {
+		// Which channel it is of cannot always be told.
+		failed = append(failed, plan.Fault{Cluster: cmp.Or(f.Cluster, "registry file"), Error: f.String(), Hint: f.Hint})
+	}
+	fleet := plan.Together(slices.DeleteFunc(plans, func(one *plan.Plan) bool { return one == nil }), failed)
 	entries := slices.SortedFunc(maps.Values(p.accepted), func(a, b fairway.Acceptance) int { return strings.Compare(a.Where, b.Where) })
 	fleet.Unused = append(fleet.Unused, plan.Strangers(entries, p.clusters)...)
 	return fleet, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/pure/plan"
 	"github.com/fairwayhq/fairway/internal/surface/cli"
 )
@@ -42,15 +43,30 @@ func TestPlanFleet(t *testing.T) {
 	}
 }
 
-// TestPlanFleet_OneFails: a cluster that cannot be rendered is named, and the
-// others have their plans.
+// TestPlanFleet_OneFails: a cluster that cannot be rendered is named, and one
+// whose entry is wrong; the others have their plans.
 func TestPlanFleet_OneFails(t *testing.T) {
 	t.Parallel()
-	subject := manyClusters(t, 3)
-	replaceIn(t, subject.RegistryFile, `"channel": "dev"`, `"channel": "gone"`)
-	fleet, err := planClusters(t.Context(), cli.PlanOptions{SubjectOptions: subject, All: true, Offline: true}, io.Discard)
-	if err != nil || len(fleet.Plans) != 2 || len(fleet.Failed) != 1 || !strings.Contains(fleet.Failed[0].Error, `no channel "gone"`) {
+	o := cli.PlanOptions{SubjectOptions: manyClusters(t, 3), All: true, Offline: true}
+	replaceIn(t, o.RegistryFile, `"lifecycle_status": "ready"`, `"lifecycle_status": "odd"`)
+	replaceIn(t, o.RegistryFile, `"channel": "dev"`, `"channel": "dev2"`)
+	replaceIn(t, o.RegistryFile, `"channel": "dev"`, `"channel": "gone"`)
+	var said strings.Builder
+	fleet, err := planClusters(t.Context(), o, &said)
+	if err != nil || len(fleet.Plans) != 1 || len(fleet.Failed) != 2 ||
+		!strings.Contains(fleet.Failed[0].Error, `no channel "gone"`) || !strings.Contains(fleet.Failed[1].Error, "odd") {
 		t.Errorf("%v: %d plans, failed %v", err, len(fleet.Plans), fleet.Failed)
+	}
+	if !strings.Contains(said.String(), "the entry is left out") {
+		t.Errorf("nothing was said of the entry: %s", &said)
+	}
+	o.All, o.Cluster = false, fleet.Failed[1].Cluster
+	if _, err := planClusters(t.Context(), o, io.Discard); fairway.ErrorCode(err) != fairway.CodeInvalid || !strings.Contains(err.Error(), "odd") {
+		t.Errorf("a plan of the cluster with the wrong entry: %v", err)
+	}
+	o.Cluster = "nowhere"
+	if _, err := planClusters(t.Context(), o, io.Discard); fairway.ErrorCode(err) != fairway.CodeNotFound || !strings.Contains(err.Error(), "were left out") {
+		t.Errorf("a plan of a cluster that is nowhere: %v", err)
 	}
 }
 

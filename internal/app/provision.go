@@ -37,10 +37,12 @@ func provisionOnce(ctx context.Context, o cli.ProvisionOptions, stderr io.Writer
 	if err != nil {
 		return nil, err
 	}
-	if s.input.Siblings, err = registryClusters(ctx, o.SubjectOptions, sources, stderr); err != nil {
+	clusters, rejected, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
+	if err != nil {
 		return nil, err
 	}
-	if s.input.Cluster, err = find(s.input.Siblings, o.Cluster); err != nil {
+	s.input.Siblings = clusters
+	if s.input.Cluster, err = choose(clusters, rejected, o.Cluster); err != nil {
 		return nil, err
 	}
 	if err := s.resolve(ctx, sources); err != nil {

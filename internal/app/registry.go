@@ -2,13 +2,12 @@ package app
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/engine/registry"
 	"github.com/fairwayhq/fairway/internal/pure/registryfile"
-	"github.com/fairwayhq/fairway/internal/pure/render"
 )
 
 // registryEvery is how often the registry file is looked at.
@@ -54,14 +52,17 @@ func (a *App) importText(ctx context.Context, text []byte) error {
 }
 
 // parseRegistry reads a registry file, whose name is for people, and logs its
-// warnings.
+// warnings, and which entries are left out.
 func (a *App) parseRegistry(ctx context.Context, name string, text []byte) (*registryfile.File, error) {
-	file, err := registryfile.Parse(text, a.registryDefaults(ctx))
+	file, err := registryfile.Usable(text, a.registryDefaults(ctx))
 	if err != nil {
 		return nil, fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", name, err)
 	}
 	for _, w := range file.Warnings {
 		a.Log.Warn("registry file", "file", name, "warning", w.String())
+	}
+	for _, f := range file.Rejected {
+		a.Log.Error("entry of the registry file left out; its cluster stays as it is", "file", name, "cluster", f.Cluster, "error", f.String(), "hint", f.Hint)
 	}
 	return file, nil
 }
@@ -75,44 +76,24 @@ func (a *App) storeRegistry(ctx context.Context, file *registryfile.File, text [
 	if len(out.Created)+len(out.Changed) > 0 {
 		a.Log.Info("registry file imported", "created", strings.Join(out.Created, ","), "changed", strings.Join(out.Changed, ","))
 	}
+	out.Missing = slices.DeleteFunc(out.Missing, file.Left)
 	if len(out.Missing) > 0 {
 		a.Log.Warn("clusters are missing from the registry file; nothing happens to them", "clusters", strings.Join(out.Missing, ","))
 	}
 	return writeFile(a.importedFile(), []byte(digest(text)))
 }
 
-// registryDefaults are those of the flags, and for what these leave open those
-// of fairway.yaml on the default channel or on the source's default branch.
+// registryDefaults are those of the flags, completed from the repository.
 func (a *App) registryDefaults(ctx context.Context) registryfile.Defaults {
-	d := a.RegistryDefaults
 	if err := a.source.Refresh(ctx); err != nil {
 		a.Log.Warn("config sources not refreshed; defaults are those of the last copy", "error", err)
 	}
-	for _, channel := range []string{d.Channel, "HEAD"} {
-		revision, err := a.source.Resolve(ctx, channel)
-		if channel == "" || err != nil {
-			continue
-		}
-		files, err := a.source.Open(ctx, revision)
-		if err != nil {
-			continue
-		}
-		text, err := fs.ReadFile(files[0].FS, render.SettingsFile)
-		if err != nil {
-			continue
-		}
-		if settings, err := render.ParseSettings(text); err == nil {
-			d.Channel = cmp.Or(d.Channel, settings.Defaults.Channel)
-			d.Provider = cmp.Or(d.Provider, settings.Defaults.Provider)
-			d.InfrastructureAccount = cmp.Or(d.InfrastructureAccount, settings.Defaults.InfrastructureAccount)
-			return d
-		}
-	}
-	return d
+	return repositoryDefaults(ctx, a.RegistryDefaults, a.source)
 }
 
 // watchRegistry imports the file whenever its content changes. A broken file
-// is reported once and leaves the registry as it was.
+// is reported once and leaves the registry as it was; of a file with broken
+// entries the others are imported.
 func (a *App) watchRegistry(ctx context.Context) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var loop sync.WaitGroup

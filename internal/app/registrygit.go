@@ -61,6 +61,9 @@ func (g *gitRegistry) known(file *registryfile.File) {
 	for _, c := range file.Clusters {
 		names[fairway.KindCluster+" "+c.ID] = true
 	}
+	for _, f := range file.Rejected {
+		names[fairway.KindCluster+" "+f.Cluster] = true
+	}
 	for _, one := range file.Accounts {
 		names[fairway.KindAccount+" "+one.ID] = true
 	}
@@ -165,6 +168,7 @@ func (a *App) importRevision(ctx context.Context, revision string) error {
 			WithHint("%s", cmp.Or(fairway.ErrorHint(err), "correct it and push; `fairway registry check` names everything that is wrong with a file"))
 	}
 	g.known(file)
+	a.report(ctx, "entries", leftOut(g.path, file))
 	if a.imported(text) {
 		return nil
 	}
@@ -173,6 +177,15 @@ func (a *App) importRevision(ctx context.Context, revision string) error {
 		return err
 	}
 	return a.storeRegistry(fairway.WithOrigin(ctx, fairway.Origin{Who: "git", Display: "git", Reason: revision + " " + subject}), file, text)
+}
+
+// leftOut is the error that names the entries which are left out; nil for none.
+func leftOut(name string, file *registryfile.File) error {
+	if len(file.Rejected) == 0 {
+		return nil
+	}
+	return fairway.Errorf(fairway.CodeInvalid, "registry file %s: entries left out: %w", name, &registryfile.Error{Findings: file.Rejected}).
+		WithHint("the other clusters are imported; correct these and push")
 }
 
 // report logs and records what is wrong with a registry in git, and once more

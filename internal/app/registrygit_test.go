@@ -143,6 +143,15 @@ func TestRegistry_InGit(t *testing.T) {
 	refused("git-1")
 	g.awaitWarnings(3, "repository")
 
+	// One bad entry is named and left out, and is still the file's; the others go on.
+	odd := strings.Replace(gitEntry("git-2", "odd"), "lifecycle_status: requested", "lifecycle_status: nonsense", 1)
+	g.push("a bad entry", "clusters:\n"+odd+gitEntry("git-1", "four"))
+	g.awaitItem("git-1", "four")
+	g.awaitWarnings(4, "git-2")
+	refused("git-2")
+	g.push("without it", "clusters:\n"+gitEntry("git-1", "five"))
+	g.awaitItem("git-1", "five")
+
 	// A server starts without the repository and knows from its copy what the
 	// file decides.
 	stop()
@@ -150,7 +159,7 @@ func TestRegistry_InGit(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.start()
-	g.awaitWarnings(4, "repository")
+	g.awaitWarnings(5, "repository")
 	g.await("what the file decides is known", 30*time.Second, func() (bool, string) {
 		_, err := g.client.PatchCluster(t.Context(), "local:test:local-1:git-2", "", map[string]any{"channel": "none"})
 		return err == nil, fmt.Sprint(err)

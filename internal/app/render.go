@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -72,7 +71,7 @@ func lint(ctx context.Context, o cli.LintOptions, stderr io.Writer) ([]render.Li
 	}
 	var items []string
 	if o.RegistryFile != "" {
-		clusters, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
+		clusters, _, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
 		if err != nil {
 			return nil, err
 		}
@@ -126,11 +125,11 @@ func openSubject(ctx context.Context, o cli.SubjectOptions, stderr io.Writer) (_
 	if err != nil {
 		return nil, err
 	}
-	clusters, err := registryClusters(ctx, o, sources, stderr)
+	clusters, rejected, err := registryClusters(ctx, o, sources, stderr)
 	if err != nil {
 		return nil, err
 	}
-	if s.input.Cluster, err = find(clusters, o.Cluster); err != nil {
+	if s.input.Cluster, err = choose(clusters, rejected, o.Cluster); err != nil {
 		return nil, err
 	}
 	s.input.Siblings = clusters
@@ -213,21 +212,33 @@ func mirrorOf(dir, location string) (string, error) {
 }
 
 // registryClusters returns the clusters to choose from: those of the registry file, or
-// those that the server gave.
-func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*steady, stderr io.Writer) ([]fairway.Cluster, error) {
+// those that the server gave. Entries of the file that are wrong are left out and
+// named: rejected says what is wrong with them.
+func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*steady, stderr io.Writer) (clusters []fairway.Cluster, rejected []registryfile.Finding, err error) {
 	if o.RegistryFile == "" {
-		return o.Clusters, nil
+		return o.Clusters, nil, nil
 	}
 	data, err := os.ReadFile(o.RegistryFile)
 	if err != nil {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "read registry file: %w", err).WithHint("check --registry-file")
+		return nil, nil, fairway.Errorf(fairway.CodeInvalid, "read registry file: %w", err).WithHint("check --registry-file")
 	}
-	file, err := registryfile.Parse(data, repositoryDefaults(ctx, o.Defaults, sources))
+	defaults := o.Defaults
+	if len(sources) > 0 {
+		first, err := combined(sources[:1])
+		if err != nil {
+			return nil, nil, err
+		}
+		defaults = repositoryDefaults(ctx, defaults, first)
+	}
+	file, err := registryfile.Usable(data, defaults)
 	if err != nil {
-		return nil, fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", o.RegistryFile, err).WithHint("%s", fairway.ErrorHint(err))
+		return nil, nil, fairway.Errorf(fairway.CodeInvalid, "registry file %s: %w", o.RegistryFile, err).WithHint("%s", fairway.ErrorHint(err))
 	}
 	for _, w := range file.Warnings {
 		fmt.Fprintf(stderr, "warning: %s: %s\n", o.RegistryFile, w)
+	}
+	for _, f := range file.Rejected {
+		fmt.Fprintf(stderr, "warning: %s: %s; the entry is left out, also as a sibling of other clusters\n", o.RegistryFile, f)
 	}
 	for i := range file.Clusters {
 		c := &file.Clusters[i]
@@ -237,39 +248,23 @@ func registryClusters(ctx context.Context, o cli.SubjectOptions, sources []*stea
 			}
 		}
 	}
-	return file.Clusters, nil
+	return file.Clusters, file.Rejected, nil
 }
 
-// repositoryDefaults adds what fairway.yaml of the first source says to the
-// defaults of the flags.
-func repositoryDefaults(ctx context.Context, d registryfile.Defaults, sources []*steady) registryfile.Defaults {
-	if len(sources) == 0 {
-		return d
+// choose is find among the clusters of a registry of which some entries were
+// left out: one of these is an error that says why.
+func choose(clusters []fairway.Cluster, rejected []registryfile.Finding, name string) (*fairway.Cluster, error) {
+	c, err := find(clusters, name)
+	if fairway.ErrorCode(err) != fairway.CodeNotFound || len(rejected) == 0 {
+		return c, err
 	}
-	for _, channel := range []string{d.Channel, "HEAD"} {
-		if channel == "" {
-			continue
-		}
-		revision, err := sources[0].Resolve(ctx, channel)
-		if err != nil {
-			continue
-		}
-		files, err := sources[0].Open(ctx, revision)
-		if err != nil {
-			continue
-		}
-		text, err := fs.ReadFile(files, render.SettingsFile)
-		if err != nil {
-			continue
-		}
-		if settings, err := render.ParseSettings(text); err == nil {
-			d.Channel = cmp.Or(d.Channel, settings.Defaults.Channel)
-			d.Provider = cmp.Or(d.Provider, settings.Defaults.Provider)
-			d.InfrastructureAccount = cmp.Or(d.InfrastructureAccount, settings.Defaults.InfrastructureAccount)
-			return d
+	for _, f := range rejected {
+		if f.Cluster == name {
+			return nil, fairway.Errorf(fairway.CodeInvalid, "%s", f).WithHint("%s", cmp.Or(f.Hint, "correct the entry in the registry file"))
 		}
 	}
-	return d
+	return nil, fairway.Errorf(fairway.CodeNotFound, "%w, and entries of the registry file were left out", err).
+		WithHint("correct the entries that the warnings name; %s", fairway.ErrorHint(err))
 }
 
 // find returns the cluster of an id, alias or local id; an id wins over an

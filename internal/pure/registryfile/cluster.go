@@ -28,6 +28,12 @@ type poolEntry struct {
 // cluster reads one entry of clusters.
 func (p *parser) cluster(n *yaml.Node) {
 	p.at = ""
+	before := len(p.errors)
+	// What is wrong with an entry concerns the entry alone.
+	defer func() {
+		p.file.Rejected = append(p.file.Rejected, p.errors[before:]...)
+		p.errors = p.errors[:before]
+	}()
 	if n.Kind != yaml.MappingNode {
 		p.errorf(n, "", "an entry of clusters is %s and not a map", kind(n))
 		return
@@ -39,7 +45,9 @@ func (p *parser) cluster(n *yaml.Node) {
 	p.object(n, note(e.given, p.clusterFields(e)))
 	p.fill(e)
 	p.validate(e, len(p.errors) > wrong)
-	p.file.Clusters = append(p.file.Clusters, e.Cluster)
+	if len(p.errors) == before {
+		p.file.Clusters = append(p.file.Clusters, e.Cluster)
+	}
 }
 
 func (p *parser) clusterFields(e *entry) []field {

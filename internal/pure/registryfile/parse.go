@@ -29,6 +29,14 @@ type File struct {
 	Accounts []fairway.InfrastructureAccount
 	// Warnings are what a person should look at although the file can be used.
 	Warnings []Finding
+	// Rejected is what is wrong with the entries that were left out, by line; of
+	// Usable only.
+	Rejected []Finding
+}
+
+// Left reports whether an entry with that id was left out.
+func (f *File) Left(id string) bool {
+	return slices.ContainsFunc(f.Rejected, func(r Finding) bool { return r.Cluster == id })
 }
 
 // Finding is one thing about a line of the file.
@@ -82,19 +90,45 @@ func (e *Error) Error() string {
 // every cluster passes Validate but for findings that files may hold, which are
 // warnings too.
 func Parse(data []byte, d Defaults) (*File, error) {
-	p := &parser{defaults: d, file: &File{}}
-	p.parse(data)
-	byLine := func(a, b Finding) int { return a.Line - b.Line }
-	slices.SortStableFunc(p.errors, byLine)
-	slices.SortStableFunc(p.file.Warnings, byLine)
-	if len(p.errors) > 0 {
-		e := fairway.Errorf(fairway.CodeInvalid, "%w", &Error{Findings: p.errors, Warnings: p.file.Warnings})
-		if len(p.errors) == 1 && p.errors[0].Hint != "" {
-			e = e.WithHint("%s", p.errors[0].Hint)
-		}
-		return nil, e
+	p := read(data, d)
+	if p.errors = append(p.errors, p.file.Rejected...); len(p.errors) > 0 {
+		return nil, p.refused()
 	}
 	return p.file, nil
+}
+
+// Usable is Parse for those who go on with what can be used: an entry of clusters
+// with anything wrong is left out, and what is wrong with it is in Rejected, so
+// that one bad cluster does not keep the others from what they should become. The
+// error is that of Parse, for a file of which nothing can be used: what is wrong
+// is no entry, or every entry is.
+func Usable(data []byte, d Defaults) (*File, error) {
+	p := read(data, d)
+	if len(p.errors) > 0 || len(p.file.Rejected) > 0 && len(p.file.Clusters) == 0 {
+		p.errors = append(p.errors, p.file.Rejected...)
+		return nil, p.refused()
+	}
+	return p.file, nil
+}
+
+func read(data []byte, d Defaults) *parser {
+	p := &parser{defaults: d, file: &File{}}
+	p.parse(data)
+	slices.SortStableFunc(p.file.Warnings, byLine)
+	slices.SortStableFunc(p.file.Rejected, byLine)
+	return p
+}
+
+func byLine(a, b Finding) int { return a.Line - b.Line }
+
+// refused is the error of the file as a whole.
+func (p *parser) refused() error {
+	slices.SortStableFunc(p.errors, byLine)
+	e := fairway.Errorf(fairway.CodeInvalid, "%w", &Error{Findings: p.errors, Warnings: p.file.Warnings})
+	if len(p.errors) == 1 && p.errors[0].Hint != "" {
+		e = e.WithHint("%s", p.errors[0].Hint)
+	}
+	return e
 }
 
 // parser collects the file and everything that is wrong with it.

@@ -358,3 +358,39 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestUsable: one bad entry does not keep the others from being used, and says
+// what is wrong with it; what is wrong with the file as a whole does.
+func TestUsable(t *testing.T) {
+	t.Parallel()
+	entry := func(id, more string) string {
+		return strings.TrimPrefix(short("id: "+id), "clusters:\n") + "  " + more + "\n"
+	}
+	text := "clusters:\n" + entry("one", "region: eu") + entry("two", "node_pools: 7") + "- 5\n" + entry("one", "alias: again") + entry("three", "owner: me")
+	file, err := registryfile.Usable([]byte(text), defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range file.Clusters {
+		ids = append(ids, c.ID)
+	}
+	if strings.Join(ids, ",") != "one,three" || !file.Left("two") || file.Left("three") {
+		t.Errorf("clusters %v, rejected %v", ids, file.Rejected)
+	}
+	wantWarnings(t, file.Rejected, `line 13: cluster two: node_pools is the value "7" and not a list`, `line 14: an entry of clusters is the value "5" and not a map`,
+		`line 15: cluster one: duplicate id "one", first on line 2`, `line 15: cluster one: duplicate local_id "one" in account local:demo and region "eu", first on line 2`)
+	strict, err := registryfile.Parse([]byte(text), defaults)
+	if bad, ok := errors.AsType[*registryfile.Error](err); strict != nil || !ok || len(bad.Findings) != len(file.Rejected) {
+		t.Errorf("Parse: %v", err)
+	}
+	for name, text := range map[string]string{
+		"every entry is wrong": "clusters:\n" + entry("two", "node_pools: 7"),
+		"a wrong account":      "infrastructure_accounts: [7]\nclusters:\n" + entry("one", "owner: me"),
+		"no YAML":              "clusters: [",
+	} {
+		if _, err := registryfile.Usable([]byte(text), defaults); fairway.ErrorCode(err) != fairway.CodeInvalid {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
