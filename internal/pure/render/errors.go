@@ -61,8 +61,8 @@ func (e *Errors) add(err error) {
 	*e = append(*e, known)
 }
 
-// join makes one error of all: the first hint becomes the hint of the whole,
-// because a caller shows one.
+// join makes one error of all. The hint of a single one becomes that of the
+// whole; of several, each has its own in the text.
 func (e Errors) join(format string, args ...any) *fairway.Error {
 	all := &fairway.Error{Code: fairway.CodeInvalid, Message: fmt.Sprintf(format, args...), Err: e}
 	if len(e) > 1 {
@@ -72,7 +72,7 @@ func (e Errors) join(format string, args ...any) *fairway.Error {
 		if fairway.ErrorCode(err) == fairway.CodeUnavailable {
 			all.Code = fairway.CodeUnavailable
 		}
-		if all.Hint == "" {
+		if len(e) == 1 {
 			all.Hint = err.Hint
 		}
 	}

@@ -296,7 +296,7 @@ func (r *renderer) componentFiles(values map[string]any) {
 			}
 		}
 	}
-	for _, name := range r.out.wanted.components {
+	for _, name := range r.out.wanted.named("manifests", r.out.wanted.components) {
 		if !found[name] {
 			r.errs.add(fairway.Errorf(fairway.CodeInvalid, "there is no component %q", name).
 				WithHint("%s", suggest(name, maps.Keys(found), "the components are the folders below "+manifestsDir)))

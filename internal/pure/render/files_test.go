@@ -748,3 +748,28 @@ func TestFiles_SameInputSameBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestFiles_PartsThatAreNot: asking for what does not exist is an error, however
+// it is asked for, and a hint names only what templates can use.
+func TestFiles_PartsThatAreNot(t *testing.T) {
+	t.Parallel()
+	in := Input{Cluster: testCluster(nil), Sources: []Source{{Name: "main", FS: base(map[string]string{"cluster/manifests/ingress/a.yaml": configMap + "1"})}}}
+	for _, tc := range []struct {
+		only, components []string
+		want             string
+	}{
+		{[]string{"manifests/ingres"}, nil, `there is no component "ingres"`},
+		{nil, []string{"ingres"}, `there is no component "ingres"`},
+		{[]string{"node-pools/worker"}, nil, `has no node pool "worker"`},
+		{[]string{"node-pool"}, nil, `there is no part "node-pool" of a rendering`},
+	} {
+		_, err := Files(t.Context(), FilesInput{Input: in, Only: tc.only, Components: tc.components})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v %v: error %v, want %q", tc.only, tc.components, err, tc.want)
+		}
+	}
+	_, err := evaluate("{{ .Cluster.Nothing }}", nil)
+	if hint := fairway.ErrorHint(err); !strings.Contains(hint, "Environment") || strings.Contains(hint, "engine") {
+		t.Errorf("hint %q", hint)
+	}
+}

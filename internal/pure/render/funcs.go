@@ -54,9 +54,9 @@ func (a *answers) image(name, owner string) (string, error) {
 
 // missing is the error of a render that has nobody to ask.
 func (a *answers) missing(what string) error {
-	hint := "guard it with {{ if eq .Cluster.Provider \"zalando-aws\" }}, or use a config item instead"
-	if a.provider == fairway.ProviderAWS || a.provider == fairway.ProviderEKS {
-		hint = "give the answers with --lookups FILE.json"
+	if isAWS(a.provider) {
+		return fairway.Errorf(fairway.CodeInvalid, "%s needs look-ups, and there are none", what).WithHint("give the answers with --lookups FILE.json")
 	}
+	hint := "guard it with {{ if eq .Cluster.Provider \"zalando-aws\" }}, or use a config item instead"
 	return fairway.Errorf(fairway.CodeInvalid, "%s needs look-ups, which provider %s does not have", what, a.provider).WithHint("%s", hint)
 }

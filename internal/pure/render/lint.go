@@ -123,7 +123,9 @@ func hasContent(text string) bool {
 
 var (
 	defaultKey = regexp.MustCompile(`^([A-Za-z0-9_]+):`)
-	imageLine  = regexp.MustCompile(`^\s*(?:-\s+)?image:\s*["']?([^\s"'#]+)["']?\s*(?:#.*)?$`)
+	// itemsInText finds the config items in a template that does not parse.
+	itemsInText = regexp.MustCompile(`ConfigItems(?:\.|\s+")([A-Za-z0-9_]+)`)
+	imageLine   = regexp.MustCompile(`^\s*(?:-\s+)?image:\s*["']?([^\s"'#]+)["']?\s*(?:#.*)?$`)
 )
 
 // text looks at one file.
@@ -152,6 +154,10 @@ func (l *linter) text(file, name, text string) {
 			}
 		}
 		l.add(LintError, "parse", at, fairway.ErrorHint(err), "%s", message)
+		// What it would use is not useless because of that.
+		for _, m := range itemsInText.FindAllStringSubmatch(text, -1) {
+			l.prefixes[m[1]] = true
+		}
 		return
 	}
 	for name, tree := range p.trees {

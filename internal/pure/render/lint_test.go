@@ -65,3 +65,25 @@ func TestLint_Clean(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// TestLint_BrokenTemplate: what a template that does not parse would use is not
+// called useless.
+func TestLint_BrokenTemplate(t *testing.T) {
+	t.Parallel()
+	files := base(map[string]string{
+		defaultsFile:                 "node_image: a\nsize: \"1\"\nroom: \"2\"\nidle: \"3\"\n",
+		"cluster/manifests/a/b.yaml": "{{ .Cluster.ConfigItems.size }}{{ index .Cluster.ConfigItems \"room\" }}{{ if }}\n",
+	})
+	found, err := Lint(t.Context(), []Source{{Name: "main", FS: files}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range found {
+		got = append(got, f.Check+" "+f.Message)
+	}
+	want := []string{`unused config item "idle" is used nowhere`, "parse template does not parse: missing value for if"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -171,6 +171,17 @@ func (s selection) one(part, name string) bool {
 	return slices.Contains(s.only, part) || slices.Contains(s.only, part+"/"+name)
 }
 
+// named returns more and the names that are asked for within a part.
+func (s selection) named(part string, more []string) []string {
+	names := slices.Clone(more)
+	for _, o := range s.only {
+		if name, within := strings.CutPrefix(o, part+"/"); within && name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // file reports whether a file that was made on the way is wanted: archives and
 // calls come with the part that makes them.
 func (s selection) file(path string) bool {

@@ -182,7 +182,7 @@ func members(t reflect.Type) iter.Seq[string] {
 			t = t.Elem()
 		}
 		for f := range t.Fields() {
-			if !yield(f.Name) {
+			if f.IsExported() && !yield(f.Name) {
 				return
 			}
 		}

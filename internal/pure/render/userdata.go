@@ -126,6 +126,10 @@ func (r *renderer) pools(values map[string]any, outputs map[string]string) []fai
 
 // poolFiles renders everything of every pool.
 func (r *renderer) poolFiles(values map[string]any, outputs map[string]string) {
+	for _, name := range r.out.wanted.named("node-pools", nil) {
+		_, err := r.evalPool(name)
+		r.errs.add(err)
+	}
 	enabled := r.cluster.ConfigItems["karpenter_pools_enabled"] == "true"
 	for _, pool := range r.cluster.NodePools {
 		switch {
