@@ -24,13 +24,13 @@ func recordLookups(ctx context.Context, o cli.RecordOptions, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	all, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
+	all, rejected, err := registryClusters(ctx, o.SubjectOptions, sources, stderr)
 	if err != nil {
 		return err
 	}
 	clusters := make([]*fairway.Cluster, len(o.Names))
 	for i, name := range o.Names {
-		if clusters[i], err = find(all, name); err != nil {
+		if clusters[i], err = choose(all, rejected, name); err != nil {
 			return err
 		}
 	}
