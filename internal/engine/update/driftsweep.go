@@ -47,6 +47,9 @@ func (u *Updater) SweepDrift(ctx context.Context, clusterID string) (*fairway.Dr
 		blind.At, blind.Error = u.Now(), err.Error()
 		return nil, errors.Join(err, u.Store.SaveDrift(ctx, &blind))
 	}
+	if now.Objects == 0 && before.At.IsZero() {
+		return now, nil // nothing was applied yet
+	}
 	now = merged(before, now, u.Now())
 	s.tellNews(ctx, before, now)
 	return now, u.Store.SaveDrift(ctx, now)

@@ -23,9 +23,12 @@ type comparison struct {
 	sameRender bool
 	// remembered says that the object was applied before, like this or not.
 	remembered bool
-	adopts     bool
-	changes    []Field
-	drift      []Field
+	// plain says that data of a Secret was applied in plain: whoever changes what
+	// is stored of it takes nothing over.
+	plain   bool
+	adopts  bool
+	changes []Field
+	drift   []Field
 }
 
 // ours are the fields of metadata that configurations set; everything else in it
@@ -37,6 +40,7 @@ func (c *comparison) compare(desired, live fairway.Object) {
 	if c.exact {
 		own = owners{}
 	}
+	_, c.plain = own.mine["f:stringData"]
 	own = own.withPlainData(live)
 	desired = settable(desired)
 	if !c.exact && manifest.ScaledByOthers(live) {
@@ -197,7 +201,7 @@ func (c *comparison) differs(path string, op FieldOp, from, to any, own owners) 
 		c.changes = append(c.changes, f)
 		return
 	}
-	if c.sameRender && own.mine != nil && op == FieldSet {
+	if c.sameRender && own.mine != nil && op == FieldSet && !(c.plain && strings.HasPrefix(path, "data")) {
 		// What was applied was stored differently by a webhook or by the API
 		// server, and will be again.
 		return

@@ -33,12 +33,13 @@ func ownersOf(live fairway.Object, manager string) owners {
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
 		fields, _ := entry["fieldsV1"].(map[string]any)
-		if fields == nil || entry["subresource"] != nil && entry["subresource"] != "" {
+		sub, _ := entry["subresource"].(string)
+		if fields == nil || sub != "" && sub != "scale" {
 			continue
 		}
 		own.known = true
 		name, _ := entry["manager"].(string)
-		if name == manager && entry["operation"] == "Apply" {
+		if name == manager && entry["operation"] == "Apply" && sub == "" {
 			own.mine, own.applied = fields, true
 			continue
 		}

@@ -137,6 +137,22 @@ func TestBuild_EveryFieldTaken(t *testing.T) {
 	}
 }
 
+// What was applied to a Secret in plain stays Fairway's whoever writes its data.
+func TestBuild_PlainSecretChanged(t *testing.T) {
+	t.Parallel()
+	want := object(t, "{apiVersion: v1, kind: Secret, metadata: {name: x}, stringData: {a: mine}}")
+	for value, drifted := range map[string]int{"bWluZQ==": 0, "c3RvbGVu": 1} {
+		live := object(t, `{apiVersion: v1, kind: Secret, data: {a: `+value+`}, metadata: {name: x, managedFields: [
+			{manager: fairway, operation: Apply, fieldsV1: {"f:stringData": {"f:a": {}}}}]}}`)
+		b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}}}
+		p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{
+			Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): live}, Applied: map[Key]string{KeyOf(want.Ref()): manifest.Digest(want)}}})
+		if len(p.Drift) != drifted || len(p.Objects) != 0 {
+			t.Errorf("%s: drift %+v, changes %+v", value, p.Drift, p.Objects)
+		}
+	}
+}
+
 // The number of replicas that an autoscaler has set is no difference; one that a
 // person has set is.
 func TestBuild_Autoscaled(t *testing.T) {
@@ -149,7 +165,7 @@ func TestBuild_Autoscaled(t *testing.T) {
 		b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}}}
 		p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{
 			Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): live}, Applied: map[Key]string{KeyOf(want.Ref()): manifest.Digest(want)}}})
-		if got := len(p.Drift) > 0; got != drifted || len(p.Objects) != 0 {
+		if got := len(p.Drift) > 0; got != drifted || len(p.Objects) != 0 || drifted && p.Drift[0].Fields[0].By != manager {
 			t.Errorf("scaled by %s: drift %v, changes %v", manager, p.Drift, p.Objects)
 		}
 	}
