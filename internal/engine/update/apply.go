@@ -233,6 +233,9 @@ func definitions(items []fairway.InventoryItem) []fairway.InventoryItem {
 func (r *run) deletions(ctx context.Context, all []fairway.Deletion) (string, error) {
 	gone := map[string]bool{}
 	for _, d := range all {
+		if d.Only != nil && len(d.Only) == 0 {
+			continue // there is nothing of it, and whoever only looks needs no lease
+		}
 		refs, err := r.kube.Delete(ctx, d)
 		if err != nil {
 			return "", fmt.Errorf("delete %s: %w", d, err)
