@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -448,14 +449,15 @@ func (w *drawn) carryOut(n int) (*fairway.Update, bool) {
 }
 
 func (w *drawn) files() fstest.MapFS {
-	base, things := []string{`{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "drawn"}}`}, []string{`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always", "namespace": "drawn"}}`}
+	// Roles are pruned when they leave, and Services are left as others made them.
+	component := map[string]string{"CustomResourceDefinition": "01-base", "Role": "03-pruned", "Service": "04-alone"}
+	texts := map[string][]string{"01-base": {`{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "drawn"}}`}}
+	for _, name := range []string{"02-things", "03-pruned", "04-alone"} {
+		texts[name] = []string{fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always-%s", "namespace": "drawn"}}`, name)}
+	}
 	for _, n := range slices.Sorted(maps.Keys(w.things)) {
-		x := w.things[n]
-		if x.kind == "CustomResourceDefinition" {
-			base = append(base, x.text())
-		} else {
-			things = append(things, x.text())
-		}
+		in := cmp.Or(component[w.things[n].kind], "02-things")
+		texts[in] = append(texts[in], w.things[n].text())
 	}
 	list := func(name string, entries []string) string {
 		text := name + ":"
@@ -468,12 +470,15 @@ func (w *drawn) files() fstest.MapFS {
 		return text + "\n"
 	}
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
-	return fstest.MapFS{
-		"cluster/manifests/01-base/base.yaml":     file(strings.Join(base, "\n---\n")),
-		"cluster/manifests/02-things/things.yaml": file(strings.Join(things, "\n---\n")),
+	files := fstest.MapFS{
+		"fairway.yaml":                            file("components:\n  03-pruned: {prune: true}\n  04-alone: {drift: report}\n"),
 		"cluster/manifests/deletions.yaml":        file(list("pre_apply", w.before) + list("post_apply", w.after)),
 		"cluster/node-pools/worker/userdata.yaml": file(fmt.Sprintf("#cloud-config\n# state %d\n", w.pools)),
 	}
+	for name, all := range texts {
+		files["cluster/manifests/"+name+"/all.yaml"] = file(strings.Join(all, "\n---\n"))
+	}
+	return files
 }
 
 // drawnSource is a configuration source with revisions that are only in memory.
