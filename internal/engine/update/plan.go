@@ -78,10 +78,15 @@ func (r *run) replan(ctx context.Context, why string) error {
 	return r.adopt(ctx, before, now)
 }
 
-// foresee observes the cluster and makes the plan; under way is the plan that is
+// foresee observes the cluster and makes the plan; underWay is the plan that is
 // being carried out, nil before anything is.
 func (r *run) foresee(ctx context.Context, underWay *fairway.UpdatePlan) (*fairway.UpdatePlan, error) {
 	in := plan.Input{Cluster: r.cluster, Bundle: r.bundle, Now: r.Now()}
+	if underWay != nil && slices.Index(fairway.StepNames, r.at) > slices.Index(fairway.StepNames, fairway.StepPreApply) {
+		left := *r.bundle // what was deleted before the manifests may be there again
+		left.PreApply = nil
+		in.Bundle = &left
+	}
 	inventory, err := r.Store.Inventory(ctx, r.cluster.ID)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func (r *run) foresee(ctx context.Context, underWay *fairway.UpdatePlan) (*fairw
 	if !ok {
 		return nil, fairway.Errorf(fairway.CodeInternal, "plan the update of %s: its provider %q cannot read clusters", r.cluster.Alias, r.cluster.Provider)
 	}
-	observed, err := observer.Observe(ctx, r.bundle, inventory)
+	observed, err := observer.Observe(ctx, in.Bundle, inventory)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,9 @@ type world struct {
 	instances []fairway.Instance
 }
 
-func (w *world) Observe(context.Context, *fairway.Bundle, []fairway.InventoryItem) (*plan.Observed, error) {
-	return &plan.Observed{Basis: plan.BasisLive, Deleted: slices.Clone(w.deleted)}, nil
+func (w *world) Observe(_ context.Context, b *fairway.Bundle, _ []fairway.InventoryItem) (*plan.Observed, error) {
+	deleted := slices.DeleteFunc(slices.Clone(w.deleted), func(d plan.Deletion) bool { return d.Phase == "before" && len(b.PreApply) == 0 })
+	return &plan.Observed{Basis: plan.BasisLive, Deleted: deleted}, nil
 }
 
 func (w *world) Deletable(context.Context, *fairway.Bundle) ([]plan.Deletion, error) {
@@ -190,6 +191,27 @@ func TestRemove_WhatWasPlanned(t *testing.T) {
 	}
 	if _, err := r.remove(t.Context(), "after", nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was deleted before the manifests and came with them again is not planned
+// away once more; and what they brought into being may be selected after them.
+func TestRemove_AfterTheManifests(t *testing.T) {
+	t.Parallel()
+	r, w, _ := newWorld(t)
+	r.bundle.PostApply = []fairway.Deletion{{Kind: "Secret", Namespace: "a", Name: "s"}}
+	w.deleted = configMaps(1)
+	if _, err := r.plan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.at = fairway.StepPostApply
+	w.deleted = append(configMaps(1), plan.Deletion{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "Secret", Namespace: "a", Name: "s"}, Phase: "after", Entry: "Secret/a/s"})
+	if _, err := r.remove(t.Context(), "after", r.bundle.PostApply); err != nil || len(w.removed) != 1 || !slices.Equal(w.removed[0].Only, []string{"s"}) {
+		t.Errorf("removed %+v, error %v", w.removed, err)
+	}
+	p, err := r.stored(t.Context())
+	if err != nil || len(p.Deletions) != 2 || p.Deletions[0].Ref.Kind != "Secret" || !p.Deletions[1].Done {
+		t.Errorf("the plan is %+v, error %v", p, err)
 	}
 }
 

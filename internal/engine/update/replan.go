@@ -46,7 +46,8 @@ func (r *run) remove(ctx context.Context, phase string, all []fairway.Deletion) 
 	if err != nil {
 		return "", err
 	}
-	if !r.fresh() {
+	// What the manifests have brought into being may be selected by what follows them.
+	if phase == "after" || !r.fresh() {
 		why, err := r.selectsMore(ctx, p, all)
 		if err != nil {
 			return "", err

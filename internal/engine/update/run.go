@@ -51,7 +51,8 @@ type run struct {
 	planned   planned
 	did       *deeds // what this piece of work has applied
 	until     time.Time
-	begun     time.Time // when the step under way began, over pieces of work
+	begun     time.Time        // when the step under way began, over pieces of work
+	at        fairway.StepName // the step under way
 	// ending says why the update ends early; "" while it goes on. Then it only
 	// takes back what it began.
 	ending string
@@ -236,7 +237,7 @@ func (r *run) step(ctx context.Context, name fairway.StepName, startedAt time.Ti
 	if startedAt.IsZero() {
 		step.StartedAt = r.Now()
 	}
-	r.begun = step.StartedAt
+	r.begun, r.at = step.StartedAt, name
 	if err := r.Store.SaveStep(ctx, &step); err != nil {
 		return err
 	}
