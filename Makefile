@@ -104,6 +104,7 @@ bench-pdb: needs localkube ## the PDB controller with 5,000 workloads on a real 
 
 gen: needs ## write generated files anew
 	$(GO) test ./internal/surface/httpapi -run OpenAPI -update -count 1
+	$(GO) test ./internal/pure/plan -run GoldenJSON -update -count 1
 
 ui: ## there is no web interface yet; says where the API is
 	@echo "this version has no web interface; a running server answers the API below /api/v1, described at /openapi.json"

@@ -24,6 +24,9 @@ type Node struct {
 	// being detached.
 	VolumesAttached int
 	KubeletVersion  string
+	// PodCIDRs are the ranges of addresses that the node gives to its pods;
+	// empty where the network has none by node.
+	PodCIDRs []string
 	// CSIDrivers are the storage drivers that have registered on the node, in order.
 	CSIDrivers []string
 }

@@ -187,6 +187,25 @@ type Forecaster interface {
 	Forecast(ctx context.Context, spec PoolSpec) (generation string, differs []string, err error)
 }
 
+// Limit is something that the cloud has only so much of.
+type Limit struct {
+	// Name says what it is: "vCPUs of Standard instances", "addresses of subnet-1".
+	Name string
+	// Zone is where it holds; "" means everywhere.
+	Zone string
+	// Left is how much there is left, Each how much of it one more node of a
+	// pool takes, by the pool's name; others take nothing. Each nil: one, by
+	// nodes of all pools.
+	Left int
+	Each map[string]int
+}
+
+// Surveyor is what a Cloud may be beside: it tells how many more instances fit.
+type Surveyor interface {
+	// Room returns what limits further instances, as far as the cloud tells.
+	Room(ctx context.Context) ([]Limit, error)
+}
+
 // Provider gives access to clusters of one kind.
 type Provider interface {
 	// Connect returns the APIs of a cluster. CodeUnavailable while the

@@ -47,6 +47,9 @@ type planner struct {
 
 	mu     sync.Mutex
 	stderr io.Writer // guarded by mu
+	// recorded are the clusters of --state, and those that --record adds to;
+	// guarded by mu.
+	recorded *plan.States
 	// accepted are the acceptances of all bundles by their place; guarded by mu.
 	accepted map[string]fairway.Acceptance
 }
@@ -68,8 +71,20 @@ func planClusters(ctx context.Context, o cli.PlanOptions, stderr io.Writer) (*pl
 	if p.clusters, p.rejected, err = registryClusters(ctx, o.SubjectOptions, p.sources, stderr); err != nil {
 		return nil, err
 	}
-	if o.Cluster != "" {
-		c, err := choose(p.clusters, p.rejected, o.Cluster)
+	if err := p.openStates(); err != nil {
+		return nil, err
+	}
+	fleet, err := p.fleet(ctx)
+	if err != nil || o.Record == "" {
+		return fleet, err
+	}
+	return fleet, p.writeStates()
+}
+
+// fleet plans the cluster, or the clusters, that are asked for.
+func (p *planner) fleet(ctx context.Context) (*plan.Fleet, error) {
+	if p.Cluster != "" {
+		c, err := choose(p.clusters, p.rejected, p.Cluster)
 		if err != nil {
 			return nil, err
 		}
@@ -146,10 +161,18 @@ func (p *planner) one(ctx context.Context, c *fairway.Cluster) (*plan.Plan, erro
 	if in.NoOp, err = update.IsNoOp(ctx, past, fairway.ParseVersion(c.Status.CurrentVersion).Revision, bundle.Revision); err != nil {
 		return nil, err
 	}
-	if p.Offline {
+	switch {
+	case p.Offline && p.State != "":
+		err = p.fromState(&in)
+	case p.Offline:
 		err = p.offline(ctx, &in)
-	} else {
-		err = p.live(ctx, &in)
+	default:
+		if err = p.live(ctx, &in); err == nil {
+			p.record(&in)
+		}
+	}
+	if err == nil {
+		err = p.stacks(ctx, &in)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", c.ID, err)
@@ -168,31 +191,42 @@ func (p *planner) accepts(b *fairway.Bundle) {
 
 // render makes the bundle of a cluster at a revision; "" is that of its channel.
 func (p *planner) render(ctx context.Context, c *fairway.Cluster, revision string) (*fairway.Bundle, error) {
+	var bundle *fairway.Bundle
+	err := p.at(ctx, c, revision, func(in render.Input) (err error) {
+		bundle, err = render.Bundle(ctx, in)
+		return err
+	})
+	return bundle, err
+}
+
+// at hands over what a cluster is rendered from at a revision; "" is that of its
+// channel.
+func (p *planner) at(ctx context.Context, c *fairway.Cluster, revision string, with func(render.Input) error) error {
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	s := &subject{input: p.base.input, to: p.To}
 	defer s.close()
 	s.input.Cluster, s.input.Siblings = c, p.clusters
 	if revision == "" {
 		if err := s.resolve(ctx, p.sources); err != nil {
-			return nil, err
+			return err
 		}
-		return render.Bundle(ctx, s.input)
+		return with(s.input)
 	}
 	configuration, err := combined(p.sources)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	files, err := configuration.Open(ctx, revision)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.input.Sources, s.input.Revision = render.From(files), revision
-	return render.Bundle(ctx, s.input)
+	return with(s.input)
 }
 
 // live observes the cluster itself.
@@ -208,7 +242,12 @@ func (p *planner) live(ctx context.Context, in *plan.Input) error {
 	}
 	in.Observed = *observed
 	if cloud != nil {
-		in.Pools, err = update.Pools(ctx, in, cloud, p.History)
+		if in.Pools, err = update.Pools(ctx, in, cloud, p.History); err != nil {
+			return err
+		}
+		if teller, ok := cloud.(fairway.Surveyor); ok {
+			in.Limits, err = teller.Room(ctx)
+		}
 	}
 	return err
 }

@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fairwayhq/fairway"
 	"github.com/fairwayhq/fairway/internal/adapter/kube"
@@ -102,6 +106,65 @@ func TestPlanAndProvision_ExistingCluster(t *testing.T) {
 	run(0, "provision")
 	has(run(0, "plan", "--exit-code"), "no change")
 
+	// Written down, the cluster can be planned for without asking it.
+	states := filepath.Join(dir, "states.json.gz")
+	run(0, "plan", "--record", states)
+	offline := func(want int, more ...string) string {
+		t.Helper()
+		args := append([]string{"plan", "one", "--registry-file", filepath.Join(dir, "clusters.yaml"), "--directory", filepath.Join(dir, "config"), "--offline", "--state", states, "--exit-code"}, more...)
+		code, stdout, stderr := fairwayMain("", args...)
+		if code != want {
+			t.Fatalf("%v: exit %d, want %d\n%s%s", args, code, want, stdout, stderr)
+		}
+		return stdout
+	}
+	has(offline(0), "the cluster as recorded at", "no change")
+	write(t, dir, map[string]string{
+		"config/cluster/manifests/shop/config.yaml": strings.Replace(existingConfig, `"1"`, `"3"`, 1),
+		"config/cluster/manifests/shop/new.yaml":    "apiVersion: v1\nkind: Secret\nmetadata: {name: key, namespace: shop}\nstringData: {key: battery-staple}\n",
+	})
+	text = offline(4)
+	has(text, "~ ConfigMap/shop/settings", "-   2", "+   3", "~ Secret/shop/key", "2 to change")
+	if strings.Contains(text, "battery") || strings.Contains(text, "~~") || strings.Contains(text, "***~") {
+		t.Errorf("a secret, or what stands for it, is shown: %s", text)
+	}
+
+	// As the plan identity, with what `fairway plan identity` prints, by dry runs.
+	code, identity, stderr := fairwayMain("", "plan", "identity")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	for _, text := range strings.Split(identity, "---\n") {
+		var o map[string]any
+		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Apply(t.Context(), o, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := clientcmd.LoadFromFile(cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range config.AuthInfos {
+		user.Impersonate = "system:serviceaccount:kube-system:fairway-plan"
+	}
+	acting := filepath.Join(dir, "acting")
+	if err := clientcmd.WriteToFile(*config, acting); err != nil {
+		t.Fatal(err)
+	}
+	localkubetest.Eventually(t, time.Minute, func() error {
+		code, stdout, stderr := fairwayMain("", append(append([]string{"plan"}, subject[:len(subject)-1]...), acting, "-o", "json")...)
+		if err := json.Unmarshal([]byte(stdout), &p); code != 0 || err != nil {
+			return fmt.Errorf("exit %d: %s", code, stderr) // its rights are not known yet
+		}
+		return nil
+	})
+	if p.By != plan.ByDryRun || p.Summary.Change != 2 || strings.Contains(fmt.Sprint(p), "battery") {
+		t.Errorf("as the identity: %s %+v", p.By, p.Summary)
+	}
+
 	// A namespace with contents is not planned away without a word.
 	write(t, dir, map[string]string{"config/cluster/manifests/deletions.yaml": "post_apply:\n- {kind: Namespace, name: shop}\n"})
 	has(run(3, "plan"), "BLOCK Namespace/shop", "2 objects", "other than the author")
@@ -120,7 +183,7 @@ func TestPlanAndProvision_ExistingCluster(t *testing.T) {
 		}
 	}
 	write(t, dir, map[string]string{"config/cluster/manifests/deletions.yaml": deletions})
-	code, _, stderr := fairwayMain("", append([]string{"provision"}, subject...)...)
+	code, _, stderr = fairwayMain("", append([]string{"provision"}, subject...)...)
 	if code != 3 {
 		t.Errorf("exit %d", code)
 	}
@@ -236,6 +299,9 @@ func TestPlan_Errors(t *testing.T) {
 		"a kubeconfig for all": {append([]string{"plan", "--all", "--kubeconfig", "x"}, subject...), 2, "one cluster"},
 		"no such kubeconfig":   {append([]string{"plan", "one", "--kubeconfig", filepath.Join(dir, "none")}, subject...), 1, "there is no " + filepath.Join(dir, "none")},
 		"no configuration":     {[]string{"plan", "one", "--registry-file", "x"}, 2, "--config-source"},
+		"no such state":        {append([]string{"plan", "one", "--offline", "--state", filepath.Join(dir, "none")}, subject...), 1, "--record FILE"},
+		"no state":             {append([]string{"plan", "one", "--offline", "--state", filepath.Join(dir, "clusters.yaml")}, subject...), 1, "no file of recorded clusters"},
+		"offline and record":   {append([]string{"plan", "one", "--offline", "--record", "x"}, subject...), 2, "excludes --offline"},
 		"no such output":       {append([]string{"plan", "one", "-o", "html"}, subject...), 2, "markdown"},
 		"no such channel":      {append([]string{"plan", "--channel", "x", "--offline"}, subject...), 1, "--channel"},
 		"provision nowhere":    {append([]string{"provision", "one"}, subject...), 2, "--kubeconfig"},

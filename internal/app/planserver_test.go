@@ -3,6 +3,8 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -76,4 +78,20 @@ func TestPlan_AgainstServer(t *testing.T) {
 	if again := planned(0); again.Changes {
 		t.Errorf("after the update there is still something to do: %s", again.Verdict)
 	}
+	// The next roll is estimated by what this one took.
+	defaults := filepath.Join(f.work, "cluster", "config-defaults.yaml")
+	text, err := os.ReadFile(defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(defaults, []byte(strings.ReplaceAll(string(text), "fairway-node-", "fairway-other-")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := planned(4, "--directory", f.work)
+	for _, pool := range next.Pools {
+		if !pool.Measured || pool.Seconds == 0 {
+			t.Errorf("the estimate is not by the fleet's history: %+v", pool)
+		}
+	}
+	t.Logf("the update took %s, the next one is estimated at %d s", updates[0].FinishedAt.Sub(updates[0].StartedAt), next.Summary.Seconds)
 }

@@ -52,6 +52,8 @@ type Cluster struct {
 	log     *slog.Logger
 	now     fairway.Clock
 	lease   types.NamespacedName
+	// user is whom the config acts as, as far as it shows.
+	user string
 
 	typed   *rest.RESTClient // nodes, pods, budgets, volumes, leases; protobuf
 	watches *rest.RESTClient // the same without a limit of time
@@ -81,7 +83,7 @@ func New(o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{manager: o.FieldManager, log: o.Log, now: o.Now}
+	c := &Cluster{manager: o.FieldManager, log: o.Log, now: o.Now, user: claimed(config)}
 	if c.manager == "" {
 		c.manager = "fairway"
 	}

@@ -29,6 +29,7 @@ func node(n *corev1.Node) fairway.Node {
 		Memory:         n.Status.Allocatable.Memory().Value(),
 		Pods:           n.Status.Allocatable.Pods().Value(),
 		KubeletVersion: n.Status.NodeInfo.KubeletVersion,
+		PodCIDRs:       n.Spec.PodCIDRs,
 	}
 	if out.Zone == "" {
 		out.Zone = n.Labels[labelZoneBeta]

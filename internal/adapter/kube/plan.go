@@ -23,13 +23,15 @@ const readAtOnce = 16
 // Observe reads everything that a plan of a bundle needs, with get and list
 // alone: the live objects of the bundle, what its deletions select, which objects
 // of the inventory are left, what preflight looks at, nodes and pods. Nothing is
-// written, and nothing is asked for that get and list do not allow. What cannot
+// written, and nothing is asked for that get and list do not allow; only the plan
+// identity (plan.Identity), in a cluster that refuses its every write, asks for
+// dry runs of the objects that differ. What cannot
 // be listed for preflight is named in Unread and is no error. inventory is what is
 // remembered of the last apply, nil when nobody does: then the objects that
 // Fairway's field manager applied are what is left.
 func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fairway.InventoryItem) (*plan.Observed, error) {
 	o := &observation{Cluster: c, wanted: map[plan.Key]bool{}, remembered: inventory != nil, out: &plan.Observed{
-		Basis: plan.BasisLive, Manager: c.manager,
+		Basis: plan.BasisLive, By: plan.ByFields, Manager: c.manager,
 		Live: map[plan.Key]fairway.Object{}, Unserved: map[string]bool{}, Endpoints: map[string]bool{},
 	}}
 	if inventory != nil {
@@ -42,6 +44,9 @@ func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fa
 	}
 	var err error
 	if o.out.Version, err = c.ServerVersion(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.guard(ctx); err != nil {
 		return nil, err
 	}
 	if err := o.objects(ctx, b); err != nil {
@@ -60,8 +65,19 @@ func (c *Cluster) Observe(ctx context.Context, b *fairway.Bundle, inventory []fa
 	if err := o.endpoints(ctx, b); err != nil {
 		return nil, err
 	}
-	o.out.Workloads, err = c.Workloads(ctx)
-	return o.out, err
+	if o.out.Workloads, err = c.Workloads(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.peaks(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.podNetwork(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.backup(ctx, b); err != nil {
+		return nil, err
+	}
+	return o.out, o.dryRuns(ctx, b)
 }
 
 // observation is one reading of a cluster.
@@ -69,8 +85,11 @@ type observation struct {
 	*Cluster
 	wanted     map[plan.Key]bool // the objects of the bundle
 	remembered bool
-	mu         sync.Mutex
-	out        *plan.Observed // guarded by mu while goroutines run
+	// grants are what the plan identity may do; nil for any other user, and
+	// where its writes are not refused.
+	grants []grant
+	mu     sync.Mutex
+	out    *plan.Observed // guarded by mu while goroutines run
 }
 
 // objects reads the live objects of the bundle.
@@ -107,6 +126,10 @@ func (o *observation) read(ctx context.Context, ref fairway.ObjectRef) (fairway.
 	}
 	if err != nil {
 		return nil, false, err
+	}
+	if !o.mayRead("get", mapping.Resource) {
+		return nil, true, fairway.Errorf(fairway.CodeForbidden, "the plan identity has no right to read %s", mapping.Resource.GroupResource()).
+			WithHint("give it the API group: fairway plan identity --group %s | kubectl apply -f -", mapping.Resource.Group)
 	}
 	namespace := ref.Namespace
 	switch {

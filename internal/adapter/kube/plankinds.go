@@ -97,6 +97,10 @@ func (o *observation) others(ctx context.Context) error {
 		if skipped[k.resource.Resource] && (o.remembered || namedKinds[k.resource.Resource] == "") {
 			continue
 		}
+		if !o.mayRead("list", k.resource) {
+			o.unread(fmt.Sprintf("%s: no right to list it (fairway plan identity --group %s)", k.resource.GroupResource(), k.resource.Group))
+			continue
+		}
 		group.Go(func() error {
 			read := o.list
 			if skipped[k.resource.Resource] {

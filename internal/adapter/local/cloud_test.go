@@ -313,6 +313,14 @@ func TestFaultsOfTheCloud(t *testing.T) {
 		}
 	}
 	setDesired(t, c, "w", 0, 0)
+	lk.Call(t, http.MethodPut, "/v1/faults", map[string]any{}, nil)
+	roomIs(t, c)
+	there, err := c.Instances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lk.Call(t, http.MethodPut, "/v1/faults", map[string]any{"quota": len(there) + 3}, nil)
+	roomIs(t, c, 3)
 	lk.Call(t, http.MethodPut, "/v1/faults", map[string]any{"refuse_zones": zones}, nil)
 	setDesired(t, c, "w", 1, 0)
 	localkubetest.Eventually(t, patience, func() error {

@@ -10,7 +10,25 @@ import (
 	"github.com/fairwayhq/fairway"
 )
 
-var _ fairway.Forecaster = (*cloud)(nil)
+var (
+	_ fairway.Forecaster = (*cloud)(nil)
+	_ fairway.Surveyor   = (*cloud)(nil)
+)
+
+// Room returns how many more instances the quota of the simulated cloud allows.
+func (c *cloud) Room(ctx context.Context) ([]fairway.Limit, error) {
+	var faults struct {
+		Quota *int `json:"quota"`
+	}
+	if err := c.client.do(ctx, "read the quota of the cloud", http.MethodGet, "/v1/faults", nil, &faults); err != nil || faults.Quota == nil {
+		return nil, err
+	}
+	live, err := c.Instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []fairway.Limit{{Name: "instances of the account", Left: max(0, *faults.Quota-len(live))}}, nil
+}
 
 // Forecast returns the version of the pool's launch template that equals the
 // spec, and what differs from the one that the group uses. It writes nothing.

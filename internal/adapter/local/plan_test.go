@@ -36,3 +36,19 @@ func TestForecast(t *testing.T) {
 	// Back to what was there before: the older version is found.
 	ask(spec, first.Generation, "image image-2 becomes image-1", "user data changes")
 }
+
+// roomIs checks how many instances the cloud says that there is room for.
+func roomIs(t *testing.T, c fairway.Cloud, want ...int) {
+	t.Helper()
+	limits, err := c.(fairway.Surveyor).Room(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []int
+	for _, l := range limits {
+		left = append(left, l.Left)
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("room: %s", diff)
+	}
+}

@@ -24,7 +24,7 @@ type Accepted struct {
 // checks are all that a finding can be about.
 var checks = []Check{
 	CheckRemovedAPI, CheckRemovedLabel, CheckSkew, CheckWebhook, CheckBudget, CheckLargeDeletion, CheckRoom, CheckKind, CheckImmutable, CheckUnread,
-	CheckMemory, CheckBackup, CheckRefused, CheckAcceptance, CheckNoOp,
+	CheckMemory, CheckBackup, CheckRefused, CheckStack, CheckAcceptance, CheckNoOp,
 }
 
 // accept marks the findings that the configuration accepts, and says what is

@@ -30,7 +30,7 @@ func budgets(s subject) []Finding {
 			covered[uid] = true
 		}
 		for _, p := range w.Pods {
-			if covered[p.UID] && rolled[p.Node] && !p.Finished {
+			if covered[p.UID] && rolled[p.Node] && !p.Finished && !stays(p) {
 				onRolled = append(onRolled, p)
 				covering[p.UID] = append(covering[p.UID], b.Namespace+"/"+b.Name)
 			}
@@ -67,6 +67,9 @@ func budgets(s subject) []Finding {
 	}
 	return found
 }
+
+// stays reports whether a drain leaves a pod where it is.
+func stays(p fairway.Pod) bool { return p.Mirror || p.Probe || p.OwnerKind == "DaemonSet" }
 
 // movable reports whether a pod is the leader of a data service with a member to
 // move to that the budget does not cover.

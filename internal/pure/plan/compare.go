@@ -64,6 +64,32 @@ func (c *comparison) compare(desired, live fairway.Object) {
 	c.removed("", desired, live, own, func(k string) bool { return k != "metadata" && k != "status" && k != "stringData" })
 }
 
+// dryRun puts what the API server says that an apply makes of an object in the
+// place of what was worked out: defaults and webhooks are in it. Whose a field
+// is stays as it was found; what nobody had foreseen is a change.
+func (c *comparison) dryRun(dry, live fairway.Object) {
+	real := &comparison{exact: true}
+	real.compare(dry, live)
+	foreseen := c.drift
+	c.drift = nil
+	c.changes = slices.DeleteFunc(c.changes, func(f Field) bool { return f.Op != FieldOwn && f.Op != FieldRelease })
+	for _, f := range real.changes {
+		at := slices.IndexFunc(foreseen, func(d Field) bool { return within(d.Path, f.Path) || within(f.Path, d.Path) })
+		if at < 0 {
+			c.changes = append(c.changes, f)
+			continue
+		}
+		f.By, f.Since = foreseen[at].By, foreseen[at].Since
+		c.drift = append(c.drift, f)
+	}
+}
+
+// within reports whether a path is another, or below it.
+func within(outer, path string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
 // settable is an object without what an apply of it does not set: its identity,
 // its status, and the plain form of a secret's data.
 func settable(o fairway.Object) map[string]any {

@@ -144,21 +144,37 @@ func immutableFields(s subject) []Finding {
 	return found
 }
 
+// refused finds objects that the API server refused in a dry run.
+func refused(s subject) []Finding {
+	known := map[string]bool{}
+	for _, f := range immutableFields(s) {
+		known[f.Object] = true
+	}
+	var found []Finding
+	for _, m := range s.manifests() {
+		ref := m.object.Ref()
+		if why := s.in.Observed.Refused[KeyOf(ref)]; why != "" && !known[ref.String()] {
+			found = append(found, Finding{
+				Check: CheckRefused, Severity: Block, Object: ref.String(), Component: m.component,
+				Reason: "the API server refuses it in a dry run: " + why, Remedy: "correct the object as the API server says",
+			})
+		}
+	}
+	return found
+}
+
 // frozen reports whether a field of a live object cannot be changed.
 func (s subject) frozen(o Object, f Field) bool {
-	within := func(paths []string) bool {
-		return slices.ContainsFunc(paths, func(p string) bool {
-			rest, ok := strings.CutPrefix(f.Path, p)
-			return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-		})
+	among := func(paths []string) bool {
+		return slices.ContainsFunc(paths, func(p string) bool { return within(p, f.Path) })
 	}
 	if some, ok := mutable[o.Ref.Kind]; ok {
-		return strings.HasPrefix(f.Path, "spec.") && !within(some)
+		return strings.HasPrefix(f.Path, "spec.") && !among(some)
 	}
-	if within(immutable[o.Ref.Kind]) {
+	if among(immutable[o.Ref.Kind]) {
 		return true
 	}
 	live := s.in.Observed.Live[KeyOf(o.Ref)]
 	isFixed, _ := fairway.Object(live)["immutable"].(bool)
-	return isFixed && within([]string{"data", "binaryData"})
+	return isFixed && among([]string{"data", "binaryData"})
 }

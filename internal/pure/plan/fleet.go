@@ -52,6 +52,7 @@ func Together(plans []*Plan, failed []Fault) *Fleet {
 		s, t := &f.Summary, p.Summary
 		s.Create, s.Change, s.Unchanged, s.Drift, s.LeftAlone = s.Create+t.Create, s.Change+t.Change, s.Unchanged+t.Unchanged, s.Drift+t.Drift, s.LeftAlone+t.LeftAlone
 		s.Delete, s.Departed, s.Pools, s.Nodes = s.Delete+t.Delete, s.Departed+t.Departed, s.Pools+t.Pools, s.Nodes+t.Nodes
+		s.Stacks, s.Replaced = s.Stacks+t.Stacks, s.Replaced+t.Replaced
 		s.NodeHours, s.Seconds = s.NodeHours+t.NodeHours, max(s.Seconds, t.Seconds)
 		if p.Changes {
 			f.Changed++
@@ -131,6 +132,24 @@ func (f *Fleet) cohorts() []cohort {
 	return all
 }
 
+// shapeOfStacks is what changes in stacks, whatever they are called and whatever
+// stood in them before.
+func (p *Plan) shapeOfStacks() []StackImpact {
+	var out []StackImpact
+	for _, s := range p.Stacks {
+		s.Name = strings.ReplaceAll(s.Name, p.Alias, "")
+		s.Resources = slices.Clone(s.Resources)
+		for i := range s.Resources {
+			s.Resources[i].Fields = slices.Clone(s.Resources[i].Fields)
+			for j := range s.Resources[i].Fields {
+				s.Resources[i].Fields[j].From = nil
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // rank puts what blocks first, and what does not change last.
 func rank(c cohort) int {
 	switch {
@@ -147,11 +166,12 @@ func rank(c cohort) int {
 // there are, nor what stood in a field before.
 func (p *Plan) fingerprint() string {
 	type part struct {
-		Objects, Drift []Object
-		Deletions      []Deletion
-		Departed       []fairway.ObjectRef
-		Why            []string
-		Findings       []Finding
+		Objects, Drift, LeftAlone []Object
+		Deletions                 []Deletion
+		Departed                  []fairway.ObjectRef
+		Stacks                    []StackImpact
+		Why                       []string
+		Findings                  []Finding
 	}
 	strip := func(objects []Object) []Object {
 		out := slices.Clone(objects)
@@ -163,7 +183,7 @@ func (p *Plan) fingerprint() string {
 		}
 		return out
 	}
-	same := part{Objects: strip(p.Objects), Drift: strip(p.Drift), Deletions: p.Deletions, Departed: p.Departed}
+	same := part{Objects: strip(p.Objects), Drift: strip(p.Drift), LeftAlone: strip(p.LeftAlone), Deletions: p.Deletions, Departed: p.Departed, Stacks: p.shapeOfStacks()}
 	for _, i := range p.Pools {
 		if i.Replaced+i.Removed+i.New > 0 {
 			same.Why = append(same.Why, fmt.Sprint(i.Removed > 0, i.New > 0, strings.Join(i.Why, "; ")))

@@ -108,6 +108,7 @@ func (m mask) value(key string, v any) any {
 // text replaces the secrets in a text, also line by line those in longer texts
 // such as a file in a ConfigMap.
 func (m mask) text(s string) string {
+	s = veiled.ReplaceAllString(s, fairway.Masked)
 	for _, secret := range m.texts {
 		s = strings.ReplaceAll(s, secret, fairway.Masked)
 	}

@@ -17,21 +17,39 @@ type Basis string
 const (
 	// BasisLive: the objects that the cluster's API server has.
 	BasisLive Basis = "live"
+	// BasisRecorded: the cluster as somebody recorded it.
+	BasisRecorded Basis = "recorded"
 	// BasisApplied: the objects of the last applied revision, rendered again.
 	BasisApplied Basis = "last-applied"
 	// BasisNothing: an empty cluster.
 	BasisNothing Basis = "nothing"
 )
 
+// Method is how live objects are compared.
+type Method string
+
+// The methods.
+const (
+	// ByFields: by managed fields, with get and list alone.
+	ByFields Method = "managed-fields"
+	// ByDryRun: those that differ by what a dry run makes of them.
+	ByDryRun Method = "dry-run"
+)
+
 // Plan is what an update would do to one cluster. It holds no secrets.
 type Plan struct {
-	Schema   string    `json:"schema"`
-	Cluster  string    `json:"cluster"`
-	Alias    string    `json:"alias"`
-	Channel  string    `json:"channel"`
-	Revision string    `json:"revision"`
-	Basis    Basis     `json:"basis"`
-	At       time.Time `json:"at"`
+	Schema   string `json:"schema"`
+	Cluster  string `json:"cluster"`
+	Alias    string `json:"alias"`
+	Channel  string `json:"channel"`
+	Revision string `json:"revision"`
+	Basis    Basis  `json:"basis"`
+	// By is how live objects were compared; "" offline.
+	By Method `json:"compared_by,omitempty"`
+	// RecordedAt is when the cluster was recorded that the plan is of; nil for
+	// any other basis.
+	RecordedAt *time.Time `json:"recorded_at,omitempty"`
+	At         time.Time  `json:"at"`
 	// Verdict is the plan in one line.
 	Verdict string `json:"verdict"`
 	// Changes says that carrying it out changes anything: an object or a node.
@@ -50,7 +68,9 @@ type Plan struct {
 	// Departed objects left the configuration; they are reported and stay.
 	Departed []fairway.ObjectRef `json:"departed"`
 	Pools    []PoolImpact        `json:"pools"`
-	Findings []Finding           `json:"findings"`
+	// Stacks are those of the cloud that change.
+	Stacks   []StackImpact `json:"stacks"`
+	Findings []Finding     `json:"findings"`
 	// Unused are the acceptances that concern the cluster and match no finding;
 	// only a plan against the live cluster tells them.
 	Unused []string `json:"unused_acceptances"`
@@ -65,6 +85,10 @@ type Summary struct {
 	LeftAlone int `json:"left_alone"`
 	Delete    int `json:"delete"`
 	Departed  int `json:"departed"`
+	// Stacks are those that are made, changed or deleted, Replaced the resources
+	// of them that surely become others.
+	Stacks   int `json:"stacks"`
+	Replaced int `json:"replaced"`
 	// Pools are those that lose nodes, Nodes the nodes that are replaced or removed.
 	Pools int `json:"pools"`
 	Nodes int `json:"nodes"`
@@ -142,6 +166,11 @@ type Input struct {
 	Observed Observed
 	// Pools say what becomes of the nodes; nil where that is not known.
 	Pools []Pool
+	// Stacks are those of the cloud before and after; nil where there are none,
+	// or nobody knows.
+	Stacks []Stack
+	// Limits are what the cloud has only so much of; empty where it does not tell.
+	Limits []fairway.Limit
 	// Target is the Kubernetes version that the cluster is to run, such as
 	// "1.33"; "" means the observed one.
 	Target string
@@ -153,6 +182,10 @@ type Input struct {
 // Observed is a cluster as it is.
 type Observed struct {
 	Basis Basis
+	// RecordedAt and Salt are those of a recorded cluster: in the place of its
+	// secrets stand digests.
+	RecordedAt time.Time
+	Salt       string
 	// Version is the API server's version, "v1.36.3"; "" when it is not known.
 	Version string
 	// Manager is Fairway's field manager; "" means "fairway".
@@ -160,6 +193,11 @@ type Observed struct {
 	// Live are the live objects by the Key of the object of the bundle; those
 	// that do not exist are missing.
 	Live map[Key]fairway.Object
+	// By is how they were compared; Dry are the objects as a dry run of their
+	// apply returned them, Refused why the API server refuses an apply.
+	By      Method
+	Dry     map[Key]fairway.Object
+	Refused map[Key]string
 	// Unserved are the "apiVersion/Kind" of the bundle that the API server does
 	// not know.
 	Unserved map[string]bool
@@ -180,6 +218,13 @@ type Observed struct {
 	// Unread says in words what could not be read for Others.
 	Unread    []string
 	Workloads *fairway.Workloads
+	// PodNetwork are the ranges that nodes get those of their pods from, as the
+	// cluster says; empty when it does not.
+	PodNetwork []string
+	// Peaks are how much memory containers were seen to use.
+	Peaks []Peak
+	// Backup is the newest backup; nil when nobody looked for one.
+	Backup *Backup
 }
 
 // Key identifies an object in a plan: the version of its API does not count, and

@@ -41,6 +41,7 @@ const (
 	CheckMemory        Check = "memory-limit"
 	CheckBackup        Check = "backup"
 	CheckRefused       Check = "refused"
+	CheckStack         Check = "stack"
 	CheckAcceptance    Check = "acceptance"
 	CheckNoOp          Check = "no-op"
 )
@@ -70,14 +71,13 @@ type subject struct {
 	server version
 }
 
-// preflight runs all checks.
-func preflight(in Input, p *Plan, hide mask) (_ []Finding, unused []string) {
+// preflight runs all checks and adds what they find to what is known.
+func preflight(in Input, p *Plan, all []Finding, hide mask) (_ []Finding, unused []string) {
 	s := subject{in: in, plan: p}
 	s.server = parseVersion(in.Observed.Version)
 	s.target = parseVersion(cmp.Or(in.Target, in.Observed.Version))
-	var all []Finding
 	for _, check := range []func(subject) []Finding{
-		removedAPIs, removedLabels, skew, webhooks, budgets, largeDeletion, room, unknownKinds, immutableFields, unread, noOp,
+		removedAPIs, removedLabels, skew, webhooks, budgets, largeDeletion, room, limits, memoryLimits, backup, unknownKinds, immutableFields, refused, unread, noOp,
 	} {
 		all = append(all, check(s)...)
 	}
@@ -135,7 +135,7 @@ func Relevant(o fairway.Object) bool {
 	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
 		return true
 	case "Namespace":
-		return ref.Name == kubeSystem || ref.Name == nodeLeases
+		return true // for what webhooks select
 	}
 	for _, u := range usedVersions(o) {
 		if _, removed := removedIn(u.apiVersion, ref.Kind); removed {

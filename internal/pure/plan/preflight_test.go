@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,44 @@ webhooks:
   rules: [{apiGroups: [%q], apiVersions: ["*"], resources: [%q], operations: [CREATE, UPDATE]}]
 `
 
+// fixture is what a finding is about, and a near miss.
+type fixture struct {
+	name        string
+	check       Check
+	says        string
+	blocks, not func(t *testing.T, in *Input)
+}
+
+// holdsFor checks that fixtures block, and that their twins have no finding.
+func holdsFor(t *testing.T, all []fixture) {
+	t.Helper()
+	for _, c := range all {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bad, good := world("v1.36.3"), world("v1.36.3")
+			c.blocks(t, &bad)
+			c.not(t, &good)
+			found := false
+			p := Build(bad)
+			for _, f := range p.Findings {
+				if f.Object == "" || f.Reason == "" || f.Remedy == "" {
+					t.Errorf("an incomplete finding: %+v", f)
+				}
+				if !slices.Contains(checks, f.Check) {
+					t.Errorf("nobody knows the check %s: it could not be accepted", f.Check)
+				}
+				found = found || f.Check == c.check && f.Severity == Block && strings.Contains(fmt.Sprint(f), c.says)
+			}
+			if !found || !p.Blocked || !strings.HasPrefix(p.Verdict, "BLOCKED") {
+				t.Errorf("nothing of %s blocks and says %q: %q %+v", c.check, c.says, p.Verdict, p.Findings)
+			}
+			if p := Build(good); len(p.Findings) > 0 || p.Blocked {
+				t.Errorf("the twin does not pass: %+v", p.Findings)
+			}
+		})
+	}
+}
+
 // Every finding has a fixture that blocks and a near-miss twin that passes.
 func TestPreflight(t *testing.T) {
 	t.Parallel()
@@ -102,12 +141,7 @@ func TestPreflight(t *testing.T) {
 			})
 		}
 	}
-	for _, c := range []struct {
-		name        string
-		check       Check
-		says        string
-		blocks, not func(t *testing.T, in *Input)
-	}{
+	holdsFor(t, []fixture{
 		{"a manifest of a removed version", CheckRemovedAPI, "policy/v1", func(t *testing.T, in *Input) {
 			in.manifest(t, "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: x}")
 		}, func(t *testing.T, in *Input) {
@@ -190,6 +224,7 @@ func TestPreflight(t *testing.T) {
 			in.live(t, fmt.Sprintf(hook, "failurePolicy: Fail", "*", "*"))
 		}, func(t *testing.T, in *Input) {
 			in.live(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, labels: {admission: none}}")
+			in.live(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: policy, labels: {admission: none}}")
 			in.live(t, fmt.Sprintf(hook, "namespaceSelector: {matchExpressions: [{key: admission, operator: DoesNotExist}]}", "", "pods"))
 		}},
 		{"a webhook that nothing answers", CheckWebhook, "policy/hook", func(t *testing.T, in *Input) {
@@ -298,28 +333,7 @@ func TestPreflight(t *testing.T) {
 			in.deployed(t, "{app: old}", "{app: new}")
 			in.Observed.Deleted = []Deletion{{Ref: fairway.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "x"}, Phase: "before"}}
 		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			bad, good := world("v1.36.3"), world("v1.36.3")
-			c.blocks(t, &bad)
-			c.not(t, &good)
-			found := false
-			p := Build(bad)
-			for _, f := range p.Findings {
-				if f.Object == "" || f.Reason == "" || f.Remedy == "" {
-					t.Errorf("an incomplete finding: %+v", f)
-				}
-				found = found || f.Check == c.check && f.Severity == Block && strings.Contains(fmt.Sprint(f), c.says)
-			}
-			if !found || !p.Blocked || !strings.HasPrefix(p.Verdict, "BLOCKED") {
-				t.Errorf("nothing of %s blocks and says %q: %q %+v", c.check, c.says, p.Verdict, p.Findings)
-			}
-			if p := Build(good); len(p.Findings) > 0 || p.Blocked {
-				t.Errorf("the twin does not pass: %+v", p.Findings)
-			}
-		})
-	}
+	})
 }
 
 func deletions(n int) []Deletion {

@@ -170,7 +170,7 @@ func noOp(s subject) []Finding {
 			made++
 		}
 	}
-	if !s.in.NoOp || sum.Create+sum.Change+sum.Delete+sum.Nodes+made == 0 {
+	if !s.in.NoOp || sum.Create+sum.Change+sum.Delete+sum.Nodes+sum.Stacks+made == 0 {
 		return nil
 	}
 	var what []string
@@ -183,6 +183,11 @@ func noOp(s subject) []Finding {
 	for _, p := range s.plan.Pools {
 		if n := p.Replaced + p.Removed + p.New; n > 0 {
 			what = append(what, fmt.Sprintf("%s of node pool %s", plural(n, "node"), p.Pool))
+		}
+	}
+	for _, stack := range s.plan.Stacks {
+		if stack.Action != StackLeave {
+			what = append(what, string(stack.Action)+" stack "+stack.Name)
 		}
 	}
 	return []Finding{{

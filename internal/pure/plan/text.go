@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/fairwayhq/fairway"
@@ -75,6 +76,7 @@ func (p *Plan) Text(w io.Writer, colour bool) error {
 			out.line("", "  %s", ref)
 		}
 	}
+	out.stacks(p.Stacks)
 	out.pools(p.Pools)
 	if len(p.Findings) > 0 {
 		out.line(bold, "\nfindings:")
@@ -114,6 +116,8 @@ func (p *Plan) against() string {
 	switch p.Basis {
 	case BasisLive:
 		return "the live cluster"
+	case BasisRecorded:
+		return "the cluster as recorded at " + p.RecordedAt.Format(time.RFC3339)
 	case BasisApplied:
 		return "the last applied revision"
 	}

@@ -22,6 +22,12 @@ func (p *Plan) verdict() string {
 	if len(parts) > 0 {
 		text = strings.Join(parts, ", ")
 	}
+	if p.Summary.Stacks > 0 {
+		text = pick(len(parts) > 0, text+"; ", "") + plural(p.Summary.Stacks, "stack") + " to change"
+		if p.Summary.Replaced > 0 {
+			text += fmt.Sprintf(", with %s replaced", plural(p.Summary.Replaced, "resource"))
+		}
+	}
 	switch {
 	case p.Summary.Nodes > 0:
 		text += fmt.Sprintf("; %s in %s to replace", plural(p.Summary.Nodes, "node"), plural(p.Summary.Pools, "pool"))

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -44,11 +46,18 @@ func (s subject) webhook(o place, hook map[string]any) []Finding {
 	if len(listAt(hook, "matchConditions")) > 0 || len(mapAt(hook, "objectSelector")) > 0 {
 		severity = Warn // which requests it gets, only the API server can tell
 	}
-	if covered := s.covered(hook); len(covered) > 0 {
-		finding(severity, fmt.Sprintf("has failurePolicy Fail and is asked about %s: when it does not answer, the cluster cannot repair itself", strings.Join(covered, ", ")),
-			"set failurePolicy Ignore, or leave these out with rules and a namespaceSelector")
+	if besideServer(textAt(hook, "clientConfig", "url")) {
+		severity = Warn // it is a part of the control plane, and comes and goes with it
 	}
 	service := mapAt(hook, "clientConfig", "service")
+	const remedy = "set failurePolicy Ignore, or leave these out with rules and a namespaceSelector"
+	vital, own := s.covered(hook, textAt(service, "namespace"))
+	if len(vital) > 0 {
+		finding(severity, fmt.Sprintf("has failurePolicy Fail and is asked about %s: when it does not answer, the cluster cannot repair itself", strings.Join(vital, ", ")), remedy)
+	}
+	if own {
+		finding(Warn, "has failurePolicy Fail and is asked about the pods of its own namespace: once none of them runs, none can be made", remedy)
+	}
 	name := textAt(service, "namespace") + "/" + textAt(service, "name")
 	if ready, known := s.in.Observed.Endpoints[name]; service != nil && known && !ready && !s.arrives(o, name) {
 		finding(Block, fmt.Sprintf("has failurePolicy Fail, and no endpoint of service %s is ready: what it is asked about is refused", name),
@@ -72,9 +81,19 @@ func (s subject) arrives(o place, service string) bool {
 	return !live && slices.ContainsFunc(s.manifests(), func(m place) bool { return KeyOf(m.object.Ref()) == key })
 }
 
-// covered lists what of the cluster's own life a webhook is asked about.
-func (s subject) covered(hook map[string]any) []string {
-	var out []string
+// besideServer reports whether a webhook is called on the API server's own machine.
+func besideServer(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// covered lists what of the cluster's own life a webhook is asked about, and
+// whether also the pods of its service's namespace home are.
+func (s subject) covered(hook map[string]any, home string) (vital []string, own bool) {
 	selector := mapAt(hook, "namespaceSelector")
 	inSystem := selects(selector, s.namespaceLabels(kubeSystem))
 	inLeases := selects(selector, s.namespaceLabels(nodeLeases))
@@ -84,16 +103,18 @@ func (s subject) covered(hook map[string]any) []string {
 		}
 		scope := textAt(r, "scope")
 		add := func(what string, yes bool) {
-			if yes && !slices.Contains(out, what) {
-				out = append(out, what)
+			if yes && !slices.Contains(vital, what) {
+				vital = append(vital, what)
 			}
 		}
 		core, leases := anyOf(r, "apiGroups", ""), anyOf(r, "apiGroups", "coordination.k8s.io")
+		pods := core && anyOf(r, "resources", "pods", "*/*") && anyOf(r, "operations", "CREATE") && scope != "Cluster"
 		add("nodes", core && anyOf(r, "resources", "nodes", "nodes/status", "*/*") && scope != "Namespaced")
 		add("leases", leases && anyOf(r, "resources", "leases", "*/*") && scope != "Cluster" && (inSystem || inLeases))
-		add("pods of "+kubeSystem, core && anyOf(r, "resources", "pods", "*/*") && anyOf(r, "operations", "CREATE") && scope != "Cluster" && inSystem)
+		add("pods of "+kubeSystem, pods && inSystem)
+		own = own || pods && home != "" && home != kubeSystem && selects(selector, s.namespaceLabels(home))
 	}
-	return out
+	return vital, own
 }
 
 // namespaceLabels are the labels of a live namespace, at least the one that every

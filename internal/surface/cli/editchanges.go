@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,7 +152,7 @@ const (
 // paint colours a text where colours are wanted: on a terminal, unless NO_COLOR
 // is set (no-color.org).
 func (e *env) paint(colour, text string) string {
-	if e.Width == 0 || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !e.colours() {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"

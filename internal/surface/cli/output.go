@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -42,6 +43,12 @@ func output(c *cobra.Command, formats string) func() (format, error) {
 		}
 		return format{}, usagef(formats, "unknown output %q", text)
 	}
+}
+
+// colours reports whether the output is a terminal that shows colours, and
+// nobody minds them.
+func (e *env) colours() bool {
+	return e.Width > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // list prints several things: as {"items": [...]}, or as the table.

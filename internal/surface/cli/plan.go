@@ -24,6 +24,10 @@ type PlanOptions struct {
 	Data string
 	// Offline compares with the last applied revision instead of the cluster.
 	Offline bool
+	// State is a file of recorded clusters: with Offline what is compared with,
+	// else only its peaks of memory count. Record is a file that the observed
+	// clusters are added to. "" for none.
+	State, Record string
 	// Target is the Kubernetes version that clusters are to run; "" means what
 	// they run.
 	Target string
@@ -39,12 +43,14 @@ func (e *env) plan() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan CLUSTER | --all | --channel CHANNEL",
 		Short: "Show what an update would do, and what would go wrong",
-		Long: `Renders the configuration of a cluster and compares it with the cluster as it is, without writing anything: it asks for get and list alone.
+		Long: `Renders the configuration of a cluster and compares it with the cluster as it is, without writing anything: it asks for get and list alone, and as
+the identity of "fairway plan identity" for dry runs of what differs.
 It shows which objects would be created, changed (field by field, secrets masked) and deleted, what somebody changed by hand (drift), which
 nodes would be replaced and why, how long that takes and what it costs, and findings: what would go wrong, where, and what to do about it.
 
 The way to a cluster is --kubeconfig, or the data folder of a server on this machine (--data DIR: DIR/clusters/<local_id>/kubeconfig).
---offline needs no cluster: it compares with the revision that the registry says was applied last, or with nothing.
+--offline needs no cluster: it compares with the revision that the registry says was applied last, or with nothing; with --state FILE with the
+clusters as --record FILE wrote them down, where they could be reached.
 With --data, the registry is that server's, and so is the configuration unless --config-source names another.
 
 Exit code 1 when there is no plan, 3 when a finding blocks, and with --exit-code 4 when there are changes.`,
@@ -65,12 +71,15 @@ Exit code 1 when there is no plan, 3 when a finding blocks, and with --exit-code
 			return nil
 		},
 	}
+	c.AddCommand(e.planIdentity())
 	ready := e.subject(c, &o.SubjectOptions)
 	f := c.Flags()
 	f.BoolVar(&o.All, "all", false, "plan all clusters that are not being decommissioned")
 	f.StringVar(&o.Channel, "channel", "", "plan the clusters of this channel")
 	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of the cluster")
 	f.BoolVar(&o.Offline, "offline", false, "compare with the last applied revision, without asking any cluster")
+	f.StringVar(&o.State, "state", "", "a file of recorded clusters: with --offline, compare with them; without, count its peaks of memory")
+	f.StringVar(&o.Record, "record", "", "add the clusters as they are now to this file (.gz: compressed), for --offline --state; it holds no secrets")
 	f.StringVar(&o.Target, "kubernetes-version", "", "the version that the clusters are to run, for the findings (default: what they run)")
 	f.BoolVar(&exitCode, "exit-code", false, "exit with 4 when there are changes")
 	f.StringVarP(&out, "output", "o", "table", "table, json or markdown")
@@ -84,6 +93,9 @@ Exit code 1 when there is no plan, 3 when a finding blocks, and with --exit-code
 		}
 		if o.Kubeconfig != "" && (o.Offline || o.Cluster == "") {
 			return usagef("a kubeconfig leads to one cluster", "--kubeconfig needs CLUSTER, and excludes --offline")
+		}
+		if o.Record != "" && (o.Offline || o.State != "") {
+			return usagef("--record needs the cluster; it adds to an earlier recording of its own", "--record excludes --offline and --state")
 		}
 		if o.Data = e.find.Data; o.Data != "" && len(o.ConfigSources) == 0 && c.Flags().Lookup("directory").Value.String() == "" {
 			o.ConfigSources = ownSource(o.Data)
@@ -134,7 +146,7 @@ func (e *env) showPlans(fleet *plan.Fleet, one bool, out string) error {
 	case out == "json":
 		return format{name: "json"}.print(e.Stdout, fleet, nil)
 	case one && len(fleet.Plans) == 1:
-		return fleet.Plans[0].Text(e.Stdout, e.Width > 0 && os.Getenv("NO_COLOR") == "")
+		return fleet.Plans[0].Text(e.Stdout, e.colours())
 	}
 	t := &table{header: []string{"CLUSTER", "CHANNEL", "CREATE", "CHANGE", "DELETE", "DRIFT", "NODES", "VERDICT"}, width: e.Width, empty: "no cluster"}
 	for _, p := range fleet.Plans {
