@@ -78,7 +78,7 @@ func measure(ctx context.Context, c *pdb.Controller, address string, log *slog.L
 	}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics are not served any more", "err", err)
+			log.Error("metrics are not served any more", "error", err)
 		}
 	}()
 	log.Info("serving metrics", "address", "http://"+listener.Addr().String()+"/metrics")

@@ -87,10 +87,10 @@ func (c *Controller) act(ctx context.Context, a Action, changed time.Time) error
 	case fairway.ErrorCode(err) == fairway.CodeConflict:
 		// Somebody was quicker; the watch will say who, and we decide anew.
 		c.count.acted(a.Verb, "conflict", 0)
-		log.Debug("budget was changed meanwhile", "verb", string(a.Verb), "err", err)
+		log.Debug("budget was changed meanwhile", "verb", string(a.Verb), "error", err)
 	default:
 		c.count.acted(a.Verb, "failed", 0)
-		log.Warn("cannot "+string(a.Verb)+" budget; it is tried again", "err", err, "hint", fairway.ErrorHint(err))
+		log.Warn("cannot "+string(a.Verb)+" budget; it is tried again", "error", err, "hint", fairway.ErrorHint(err))
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func (c *Controller) record(ctx context.Context, w *fairway.ReplicatedWorkload, 
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
 	if err := c.Cluster.RecordAbout(ctx, w.Ref(), w.UID, reason, message, warning); err != nil {
-		c.Log.Debug("event was not recorded", "namespace", w.Namespace, "workload", w.Name, "finding", reason, "err", err)
+		c.Log.Debug("event was not recorded", "namespace", w.Namespace, "workload", w.Name, "finding", reason, "error", err)
 	}
 }
 

@@ -43,7 +43,7 @@ func (l *leadership) run(ctx context.Context) {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := l.Cluster.ReleaseLease(end, l.Holder); err != nil {
-		l.Log.Warn("the lease was not given back; another replica takes over when it ends", "err", err)
+		l.Log.Warn("the lease was not given back; another replica takes over when it ends", "error", err)
 	} else if held {
 		l.Log.Info("gave the lease back", "holder", l.Holder)
 	}
@@ -69,12 +69,12 @@ func (l *leadership) renew(ctx context.Context) time.Duration {
 	case ctx.Err() != nil:
 	case fairway.ErrorCode(err) == fairway.CodePrecondition:
 		if l.until.Swap(nil) != nil {
-			l.Log.Warn("another replica acts now", "err", err)
+			l.Log.Warn("another replica acts now", "error", err)
 		} else {
-			l.Log.Debug("another replica acts", "err", err)
+			l.Log.Debug("another replica acts", "error", err)
 		}
 	default:
-		l.Log.Warn("the lease cannot be renewed", "leading", led, "err", err, "hint", fairway.ErrorHint(err))
+		l.Log.Warn("the lease cannot be renewed", "leading", led, "error", err, "hint", fairway.ErrorHint(err))
 	}
 	return min(l.LeaseTTL/5, 2*time.Second)
 }

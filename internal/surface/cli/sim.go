@@ -186,7 +186,7 @@ func percent(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }
 // compare prints the medians of the scenarios beside those of other systems,
 // and once more with the settings that the product has unless they are changed.
 func (e *env) compare(ctx context.Context, all []rollbench.Scenario) error {
-	fmt.Fprintln(e.Stdout, "Time by the least time possible, medians over the seeds; capacity is the least at any moment.")
+	fmt.Fprintln(e.Stdout, "Time by the least time possible; bound and ratio are medians over the seeds, each of its own. Capacity is the least at any moment.")
 	t := &table{width: e.Width, header: append([]string{"SCENARIO", "BOUND", "FAIRWAY", "CAPACITY", "BUDGETS BROKEN"}, rollbench.Systems...)}
 	err := e.medians(ctx, all, func(m rollbench.Result) {
 		row := []string{m.Scenario, fmt.Sprintf("%.0f s", m.LowerBoundSeconds), m.Outcome + fmt.Sprintf(", %.3f", m.Ratio), percent(m.MinSchedulableFraction), fmt.Sprint(m.PDBViolations)}

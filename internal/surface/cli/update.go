@@ -54,7 +54,11 @@ func (e *env) updateTable(all []fairway.Update, wide bool) *table {
 		t.width = 0
 	}
 	for _, u := range all {
-		row := []string{u.ID, u.ClusterID, short(u.Revision), string(u.State), nodes(u.NodesDone, u.NodesTotal), dash(u.Doing), dash(u.Waiting), age(e.Now(), u.CreatedAt)}
+		waiting := u.Waiting
+		if waiting == u.Doing {
+			waiting = "" // what it does is to wait
+		}
+		row := []string{u.ID, u.ClusterID, short(u.Revision), string(u.State), nodes(u.NodesDone, u.NodesTotal), dash(u.Doing), dash(waiting), age(e.Now(), u.CreatedAt)}
 		if wide {
 			row = append(row, fmt.Sprint(u.Attempts), fmt.Sprint(u.Evictions), fmt.Sprint(u.EvictionsRefused), dash(u.Error))
 		}
@@ -77,6 +81,9 @@ func (e *env) updateShow() *cobra.Command {
 			return err
 		}
 		u, err := api.Update(c.Context(), args[0])
+		if fairway.ErrorCode(err) == fairway.CodeNotFound {
+			return fairway.Errorf(fairway.CodeNotFound, "%w", err).WithHint("`fairway update list` shows all updates")
+		}
 		if err != nil {
 			return err
 		}

@@ -27,11 +27,14 @@ var others = map[string][]string{
 }
 
 // Median returns the result with the middle ratio of the results of one
-// scenario; with the worst of all of them where one is bad luck enough: outcome,
+// scenario; with the middle time and the middle bound of all, which may be those
+// of other seeds; and with the worst of all of them where one is bad luck enough: outcome,
 // capacity, budgets broken and volumes lost.
 func Median(results []Result) Result {
 	sorted := slices.SortedFunc(slices.Values(results), func(a, b Result) int { return cmp.Compare(a.Ratio, b.Ratio) })
 	m := sorted[len(sorted)/2]
+	m.Seconds = middle(results, func(r Result) float64 { return r.Seconds })
+	m.LowerBoundSeconds = middle(results, func(r Result) float64 { return r.LowerBoundSeconds })
 	for _, r := range results {
 		if worse(r.Outcome) > worse(m.Outcome) {
 			m.Outcome = r.Outcome
@@ -43,6 +46,15 @@ func Median(results []Result) Result {
 		m.NewNotReady = max(m.NewNotReady, r.NewNotReady)
 	}
 	return m
+}
+
+func middle(results []Result, of func(Result) float64) float64 {
+	var all []float64
+	for _, r := range results {
+		all = append(all, of(r))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 func worse(outcome string) int { return slices.Index([]string{Done, Partial, Stuck}, outcome) }
