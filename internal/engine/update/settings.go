@@ -89,19 +89,6 @@ func (s *settings) duration(key string, otherwise time.Duration) time.Duration {
 	return d
 }
 
-func (s *settings) count(key string, otherwise int) int {
-	v, ok := s.value(key)
-	if !ok {
-		return otherwise
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 {
-		s.bad(key, v, "a number of nodes")
-		return otherwise
-	}
-	return n
-}
-
 // share is a number of nodes, or a percentage of the pool such as "10%".
 func (s *settings) share(key string, otherwise int) (count, percent int) {
 	v, ok := s.value(key)
@@ -201,7 +188,7 @@ func rollSettings(cluster map[string]string, p fairway.NodePool) (roll.Settings,
 		OneAtATime:       p.IsMaster(),
 	}
 	out.Surge, out.SurgePercent = s.share(itemSurge, defaultSurge)
-	out.Short = s.count(itemMaxUnavailable, 0)
+	out.Short, out.ShortPercent = s.share(itemMaxUnavailable, 0)
 	if p.IsMaster() {
 		// One at a time is a canary each time.
 		out.Surge, out.SurgePercent, out.Short, out.Canary = 1, 0, min(out.Short, 1), false

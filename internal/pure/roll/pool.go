@@ -213,6 +213,8 @@ func (p *pool) short() int {
 	switch {
 	case p.OneAtATime:
 		return 1
+	case p.ShortPercent > 0:
+		return max(1, p.ShortPercent*p.base/100)
 	case p.Short > 0:
 		return p.Short
 	}

@@ -22,6 +22,9 @@ type Settings struct {
 	// one more; 0 means the surge, but no more than a tenth of the pool (rounded
 	// up), and never more than one of a control plane.
 	Short int
+	// ShortPercent is the same as a share of the pool's size, rounded down but at
+	// least one node; 0 means that Short counts.
+	ShortPercent int
 	// RaiseMax allows the group to grow beyond its maximum for the roll.
 	RaiseMax bool
 	// Spot says that the pool runs on spare capacity: its size may change by

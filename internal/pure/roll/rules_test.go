@@ -312,3 +312,25 @@ func TestDecide_Brakes(t *testing.T) {
 			})},
 	})
 }
+
+// TestShort_IsAShareOfThePool: rounded down, but one node at least; a control
+// plane lacks no more than one.
+func TestShort_IsAShareOfThePool(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		base     int
+		settings Settings
+		want     int
+	}{
+		{30, Settings{ShortPercent: 10}, 3},
+		{39, Settings{ShortPercent: 10, Surge: 9}, 3},
+		{5, Settings{ShortPercent: 10}, 1},
+		{20, Settings{Short: 4}, 4},
+		{20, Settings{Surge: 9}, 2},
+		{10, Settings{ShortPercent: 50, OneAtATime: true}, 1},
+	} {
+		if got := (&pool{base: tt.base, Settings: tt.settings}).short(); got != tt.want {
+			t.Errorf("a pool of %d with %+v may lack %d nodes, want %d", tt.base, tt.settings, got, tt.want)
+		}
+	}
+}

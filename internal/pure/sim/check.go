@@ -97,6 +97,8 @@ func (c *checker) short(g *group) int {
 	switch {
 	case s.OneAtATime:
 		return 1
+	case s.ShortPercent > 0:
+		return max(1, g.base*s.ShortPercent/100)
 	case s.Short > 0:
 		return s.Short
 	}

@@ -117,7 +117,7 @@ var calmer = []func(*Faults){
 // plainer makes one setting simpler.
 var plainer = []func(*roll.Settings){
 	func(s *roll.Settings) { s.Surge, s.SurgePercent = 1, 0 },
-	func(s *roll.Settings) { s.Short = 0 },
+	func(s *roll.Settings) { s.Short, s.ShortPercent = 0, 0 },
 	func(s *roll.Settings) { s.RaiseMax = false },
 	func(s *roll.Settings) { s.Canary = false },
 	func(s *roll.Settings) { s.Probe = false },
