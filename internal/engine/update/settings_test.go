@@ -30,7 +30,7 @@ func TestRollSettings(t *testing.T) {
 		"control-plane nodes": {map[string]string{itemSurge: "20%", itemNoSchedule: "true", itemMaxUnavailable: "4"}, fairway.NodePool{Name: "m", Profile: "master-default"},
 			func(s *roll.Settings) { s.Surge, s.Short, s.OneAtATime, s.Canary = 1, 1, true, false }},
 		"anything but true is no": {map[string]string{itemNoSchedule: "yes"}, worker, func(*roll.Settings) {}},
-		"a percentage of both": {map[string]string{itemSurge: "10%", itemMaxUnavailable: "20%"}, worker, func(s *roll.Settings) { s.Surge, s.SurgePercent, s.ShortPercent = 0, 10, 20 }},
+		"a percentage of both":    {map[string]string{itemSurge: "10%", itemMaxUnavailable: "20%"}, worker, func(s *roll.Settings) { s.Surge, s.SurgePercent, s.ShortPercent = 0, 10, 20 }},
 		"a percentage":            {map[string]string{itemSurge: "10%"}, worker, func(s *roll.Settings) { s.Surge, s.SurgePercent = 0, 10 }},
 		"spot":                    {nil, fairway.NodePool{Name: "s", DiscountStrategy: "spot"}, func(s *roll.Settings) { s.Spot = true }},
 		"strategies":              {map[string]string{itemStrategy: "replace-zone-by-zone"}, worker, func(s *roll.Settings) { s.Strategy = roll.ZoneByZone }},
