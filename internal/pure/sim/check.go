@@ -70,6 +70,10 @@ func (c *checker) always() {
 			most = g.base + c.surge(g) + w.Zones - 1
 		}
 		most = min(most, g.base+c.surge(g)+w.Zones-1) + g.raised
+		if g.spec.Remove {
+			most = g.spec.Nodes
+		}
+		most += g.extra()
 		if g.attached > max(most, g.base) {
 			w.breaks(Limits, "pool %s has %d instances with a maximum of %d, a base of %d and a surge of %d", g.Pool, g.attached, g.spec.Max, g.base, c.surge(g))
 		}

@@ -45,7 +45,7 @@ func (c *checker) ends(d roll.Decision) {
 		if g.Tags != nil && w.CloudDelay == 0 && exact {
 			w.breaks(Leftovers, "the roll is over and group %s still has its tags", g.Pool)
 		}
-		if g.Desired != g.base && len(d.Blocked) == 0 && !w.aborted() && w.AutoscaleEvery == 0 {
+		if g.Desired != g.base && g.Desired != g.base+g.extra() && len(d.Blocked) == 0 && !w.aborted() && w.AutoscaleEvery == 0 {
 			w.breaks(Leftovers, "the roll is over and group %s has size %d, not %d", g.Pool, g.Desired, g.base)
 		}
 	}

@@ -26,6 +26,17 @@ func (c *checker) capacity(g *group, but *node) capacity {
 	return have
 }
 
+// worth is what so many nodes from before the roll could allocate, where the
+// group may grow as much as smaller nodes need.
+func (c *checker) worth(g *group, nodes int) capacity {
+	size := g.spec.Grown
+	if size <= 0 || size >= 100 || g.spec.Max*size < (g.base+c.surge(g))*100 {
+		return capacity{}
+	}
+	slots := int64(nodes * c.world.Slots)
+	return capacity{nodes: nodes, cpu: slots * slotCPU * 95 / 100, memory: slots * slotMemory / 100 * 95}
+}
+
 // unproven is how many new nodes take pods that the roll may not build on yet.
 func (c *checker) unproven(g *group, but *node) int {
 	count := 0
@@ -52,6 +63,10 @@ func (c *checker) cordons(n *node) {
 	if n.leaving() {
 		return // on its way out already
 	}
+	if g.spec.Remove {
+		c.removes(n)
+		return
+	}
 	have := c.capacity(g, n)
 	least := g.base
 	if c.full(g) {
@@ -71,6 +86,9 @@ func (c *checker) cordons(n *node) {
 			w.breaks(Readiness, "%s is cordoned for a replacement that has not been ready for %s", n.Name, g.spec.Settings.MinReady)
 		}
 		w.breaks(Floor, "cordoning %s leaves %d ready nodes in pool %s, %d before the roll", n.Name, have.nodes, g.Pool, g.base)
+	}
+	if floor := c.worth(g, least); !c.full(g) && !g.spec.Settings.Spot && (n.old() || w.counts(n)) && have.nodes >= least && (have.cpu < floor.cpu || have.memory < floor.memory) {
+		w.breaks(Floor, "cordoning %s leaves %d millicores and %d MiB in pool %s, %d and %d before the roll", n.Name, have.cpu, have.memory>>20, g.Pool, floor.cpu, floor.memory>>20)
 	}
 	if n.old() && c.zonal(n) && !c.full(g) && !c.replacement(n) && !w.lostOf() {
 		w.breaks(Zones, "%s in %s is cordoned with volumes and no ready new node with room there", n.Name, n.Zone)

@@ -145,6 +145,7 @@ func (w *world) place(g *group) (zone, refusal string) {
 
 func (w *world) launch(g *group, zone string) {
 	w.result.Launches++
+	w.checker.launches(g)
 	inst := w.addInstance(g, zone, g.Generation)
 	if w.BadEvery > 0 && w.result.Launches%w.BadEvery == 0 {
 		inst.bad = unborn + badness(w.rand.IntN(int(agentless)))

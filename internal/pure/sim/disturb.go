@@ -24,6 +24,9 @@ func (w *world) disturb() {
 			w.cut = w.now + w.upTo(20*time.Second)
 		}
 	})
+	if slices.ContainsFunc(w.Pools, func(p PoolSpec) bool { return p.Settings.Strategy == roll.CLC }) {
+		w.every(clcEvery, w.replaceMarked)
+	}
 	if w.MassUnready > 0 {
 		w.after(w.MassUnready, w.massUnready)
 	}

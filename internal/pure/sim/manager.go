@@ -202,6 +202,7 @@ func (m *manager) do(budgets []fairway.Budget, a roll.Action) {
 	if !works || w.over {
 		return
 	}
+	w.checker.leavesToOthers(a)
 	switch a.Kind {
 	case roll.ActionSetDesired:
 		w.setDesired(a.Pool, a.Desired, a.Base)

@@ -153,7 +153,7 @@ func (n *node) leaving() bool {
 // old reports whether the node is outdated.
 func (n *node) old() bool {
 	i, s := n.inst, n.inst.of.spec.Settings
-	return i.Generation != i.of.Generation || i.Outdated != "" || n.Annotations[fairway.AnnotationRotate] != "" ||
+	return i.of.spec.Remove || i.Generation != i.of.Generation || i.Outdated != "" || n.Annotations[fairway.AnnotationRotate] != "" ||
 		s.MaxAge > 0 && i.of.world.time().Sub(i.LaunchedAt) >= s.MaxAge-slack
 }
 

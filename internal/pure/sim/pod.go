@@ -162,7 +162,7 @@ func (w *world) fit(p *pod) *node {
 	var best *node
 	least := 0
 	for _, n := range w.nodes {
-		if !n.Ready || n.Unschedulable || p.of.Pool != n.inst.Pool || p.VolumeZone != "" && p.VolumeZone != n.Zone ||
+		if !n.Ready || n.Unschedulable || p.of.Pool != "" && p.of.Pool != n.inst.Pool || p.VolumeZone != "" && p.VolumeZone != n.Zone ||
 			n.load() >= w.Slots || p.volume != nil && len(n.CSIDrivers) == 0 {
 			continue
 		}

@@ -92,13 +92,15 @@ type PoolSpec struct {
 	Settings roll.Settings
 	// Grown is the size of a new node in percent of an old one; 0 is 100.
 	Grown int `json:",omitzero"`
+	// Remove says that the pool leaves the configuration: all its nodes go.
+	Remove bool `json:",omitzero"`
 }
 
 // Workload is a set of equal pods.
 type Workload struct {
 	Name     string
 	Kind     string // ReplicaSet, StatefulSet, DaemonSet, Job, Mirror
-	Pool     string `json:",omitzero"` // where its pods run; "" for all nodes (DaemonSet, Mirror)
+	Pool     string `json:",omitzero"` // where its pods run; "" for any node
 	Replicas int    `json:",omitzero"`
 	Zonal    bool   `json:",omitzero"` // each pod has a volume in the zone where it first ran
 	Critical bool   `json:",omitzero"`

@@ -129,7 +129,7 @@ func (m *manager) snapshot() roll.Snapshot {
 	s := roll.Snapshot{Nodes: v.nodes, Pods: v.pods, Budgets: v.budgets, DaemonSets: v.daemons, Instances: v.instances,
 		API: m.api, Paused: w.paused(), Aborted: w.aborted(), History: m.history, Pools: make([]roll.Pool, len(w.Pools))}
 	for i := range w.Pools {
-		s.Pools[i] = roll.Pool{Group: v.groups[i], Settings: w.Pools[i].Settings}
+		s.Pools[i] = roll.Pool{Group: v.groups[i], Settings: w.Pools[i].Settings, Remove: w.Pools[i].Remove}
 	}
 	m.api = roll.API{}
 	return s

@@ -186,6 +186,9 @@ func (w *world) build() {
 		for i := range w.Zones {
 			g.Zones = append(g.Zones, zoneName(i))
 		}
+		if p.Remove {
+			g.base = 0
+		}
 		w.groups = append(w.groups, g)
 		for i := range p.Nodes {
 			w.original(g, i)
