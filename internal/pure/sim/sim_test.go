@@ -21,7 +21,7 @@ var (
 // TestRoll_KeepsItsPromises plays random worlds. A failing one is played again,
 // and made smaller, with: fairway sim seeds --seed SEED
 func TestRoll_KeepsItsPromises(t *testing.T) {
-	debug.SetGCPercent(800) // many short lives
+	debug.SetGCPercent(2400) // many short lives
 	defer debug.SetGCPercent(100)
 	n := *seeds
 	switch {

@@ -109,7 +109,7 @@ promises. A world in which something is broken is made smaller for as long as it
 // playSeeds plays worlds, says how far it is to people, and makes the first
 // broken world smaller.
 func (e *env) playSeeds(ctx context.Context, from uint64, seeds int) seedsReport {
-	defer debug.SetGCPercent(debug.SetGCPercent(800)) // many short lives
+	defer debug.SetGCPercent(debug.SetGCPercent(2400)) // many short lives
 	begin, used := time.Now(), cpuTime()
 	var played atomic.Int64
 	stop := e.tellSeeds(&played, seeds)
