@@ -115,6 +115,7 @@ func before(a, b candidate) int {
 	return cmp.Or(
 		first(b.kind == draining, a.kind == draining),
 		first(a.retry, b.retry),
+		first(b.due, a.due),
 		first(b.trial, a.trial),
 		first(a.postponed, b.postponed),
 		cmp.Compare(a.cost, b.cost),

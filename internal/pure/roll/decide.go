@@ -64,7 +64,7 @@ func (v *view) act(p *pool, a Action) {
 	switch a.Kind {
 	case ActionProtect, ActionUnprotect, ActionEndProbe:
 	case ActionMark:
-		p.acted = p.acted || a.Marks.DrainStart != nil
+		p.acted = p.acted || a.Marks.DrainStart != nil || a.Marks.Quarantine != nil
 	default:
 		p.acted = true
 	}

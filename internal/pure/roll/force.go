@@ -17,7 +17,7 @@ const freshRefusal = time.Minute
 // One pod per node and per budget and interval, and of a data service only
 // while all others are well, which the eviction before has made sure.
 func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) bool {
-	if !m.pool.Forcing.Enabled {
+	if !m.forcible() {
 		return false
 	}
 	at, why := v.forceable(m, &pod)
@@ -46,11 +46,15 @@ func (v *view) force(m *member, pod fairway.Pod, gone map[string]bool, w *Wait) 
 	v.act(m.pool, Action{Kind: ActionForce, Node: m.node.Name, Instance: m.ID, Pod: pod,
 		Marks:  fairway.NodeMarks{LastForced: new(v.now.UTC().Truncate(time.Second))},
 		Budget: w.Budget, Waited: waited,
-		Rule: fmt.Sprintf("drained for %s (at least %s), the pod is older than %s, its healthy siblings than %s, the others than %s, and none was forced on the node for %s",
+		Rule: fmt.Sprintf("its drain began %s ago (at least %s), the pod is older than %s, its healthy siblings than %s, the others than %s, and none was forced on the node for %s",
 			waited.Round(time.Second), m.pool.forceGrace(&pod), f.MinPodLifetime, f.MinHealthySiblingLifetime, f.MinUnhealthySiblingLifetime, f.Interval),
 		Why: fmt.Sprintf("draining %s: deletes %s by force, which %s has held for %s", m.node.Name, podName(pod), w.Budget, waited.Round(time.Second))})
 	return true
 }
+
+// forcible reports whether pods of a member may be deleted by force: never so
+// that a pool loses a new node that it only does not need.
+func (m *member) forcible() bool { return m.pool.Forcing.Enabled && !m.pool.isSurplus(m) }
 
 // refusedNow reports whether the API server has refused an eviction under a key
 // just now: a pod is asked first whether it may go.
@@ -63,7 +67,7 @@ func (v *view) refusedNow(m *member, key string) bool {
 // forcing may take its place.
 func (v *view) mustForce(m *member, pod *fairway.Pod, key string) bool {
 	covering := v.covering[pod.UID]
-	if !m.pool.Forcing.Enabled || m.forced || len(covering) == 0 || !v.refusedNow(m, key) || v.now.Before(v.forceChance(m, pod)) ||
+	if !m.forcible() || m.forced || len(covering) == 0 || !v.refusedNow(m, key) || v.now.Before(v.forceChance(m, pod)) ||
 		len(covering) == 1 && covering[0].DisruptionsAllowed > 0 {
 		return false
 	}
@@ -156,25 +160,45 @@ func (v *view) hopes(m *member) bool {
 	if !v.mayForce(m) {
 		return false
 	}
-	now := slices.ContainsFunc(m.next(), func(pod fairway.Pod) bool {
+	if v.due(m) {
+		return true
+	}
+	waiting := slices.ContainsFunc(p.of(fresh), func(o *member) bool { return !o.again || v.due(o) })
+	return !waiting && (v.forcesInTime(m) || slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
+		return len(v.covering[pod.UID]) > 0 && v.now.Before(v.forceChance(m, &pod).Add(p.retryRefused()))
+	}))
+}
+
+// due reports whether a pod of a member may be forced now, as soon as the API
+// server has refused to evict it.
+func (v *view) due(m *member) bool {
+	return v.mayForce(m) && v.forces(m, func(at time.Time) bool { return !v.now.Before(at) })
+}
+
+// forcesInTime reports whether a pod of a member may be forced as soon as it, its
+// siblings and the drain are old enough, if that takes no longer than a whole
+// grace period.
+func (v *view) forcesInTime(m *member) bool {
+	return v.forces(m, func(at time.Time) bool {
+		return v.now.Before(at.Add(m.pool.retryRefused())) && at.Sub(v.now) <= m.pool.Forcing.GracePeriod
+	})
+}
+
+// forces reports whether any pod of a member whose turn it is may be forced from
+// a time on that passes.
+func (v *view) forces(m *member, pass func(time.Time) bool) bool {
+	return !m.drainStart().IsZero() && slices.ContainsFunc(m.next(), func(pod fairway.Pod) bool {
 		if len(v.covering[pod.UID]) == 0 || pod.Deleting || serviceOf(&pod) != "" && v.disturbed(serviceOf(&pod), &pod) != "" {
 			return false
 		}
 		at, why := v.forceable(m, &pod)
-		return why == "" && !v.now.Before(at)
-	})
-	if now {
-		return true
-	}
-	waiting := slices.ContainsFunc(p.of(fresh), func(o *member) bool { return !o.again })
-	return !waiting && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
-		return len(v.covering[pod.UID]) > 0 && v.now.Before(v.forceChance(m, &pod).Add(p.retryRefused()))
+		return why == "" && pass(at)
 	})
 }
 
 // mayForce reports whether forcing could ever free the node of a member.
 func (v *view) mayForce(m *member) bool {
-	return m.pool.Forcing.Enabled && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
+	return m.forcible() && slices.ContainsFunc(m.pods, func(pod fairway.Pod) bool {
 		return len(v.covering[pod.UID]) > 0 && pod.Annotations[fairway.PodAnnotationForce] != forceNever
 	})
 }

@@ -111,8 +111,8 @@ type Size struct {
 type Retry struct {
 	Count int
 	Since time.Time
-	// Forcing says that it was drained again so that forcing has its chance.
-	Forcing bool
+	// Forcing is how often it was drained again so that forcing has its chance.
+	Forcing int
 }
 
 // NotJoined is a new instance that never became Ready.

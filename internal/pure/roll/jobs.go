@@ -28,7 +28,7 @@ func (p *pool) patience(pod *fairway.Pod) time.Duration {
 // finishes returns until when a drain lets a pod finish; zero when not at all.
 func (m *member) finishes(pod *fairway.Pod) time.Time {
 	if d := m.pool.patience(pod); d > 0 {
-		return m.drainStart().Add(d)
+		return m.drainedSince().Add(d)
 	}
 	return time.Time{}
 }

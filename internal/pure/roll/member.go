@@ -27,6 +27,8 @@ type member struct {
 	lackingFor time.Duration
 	// completeSince is since when a new member has had all that it needs.
 	completeSince time.Time
+	// told is when this manager first saw its drain.
+	told time.Time
 	// away is since when this manager has seen it not Ready.
 	away time.Time
 	// starts says that its drain begins with this decision, freed that it is
@@ -127,9 +129,11 @@ func (m *member) goes(now time.Time) bool {
 	return m.old() || m.pool.isSurplus(m) || m.kind != quarantined && m.joined() && m.unfit(now)
 }
 
-// drained reports whether a drain of the node has begun.
+// drained reports whether a drain of the node has begun. One that is left alone
+// may still say when that was.
 func (m *member) drained() bool {
-	return m.node.Labels[fairway.LabelLifecycleStatus] == fairway.LifecycleDraining || m.node.Annotations[fairway.AnnotationDrainStart] != ""
+	return m.node.Labels[fairway.LabelLifecycleStatus] == fairway.LifecycleDraining ||
+		m.node.Annotations[fairway.AnnotationDrainStart] != "" && m.node.Annotations[fairway.AnnotationQuarantine] == ""
 }
 
 // away returns since when a member has been seen not Ready, by what this manager
@@ -181,6 +185,15 @@ func (m *member) drainStart() time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// drainedSince returns when this drain began: of a node that was left alone in
+// between, when this manager first saw it drained again.
+func (m *member) drainedSince() time.Time {
+	if m.node.Annotations[fairway.AnnotationQuarantine] == "" {
+		return m.drainStart()
+	}
+	return latest(m.drainStart(), m.told)
 }
 
 // zonal reports whether volumes tie the member to its zone.

@@ -55,6 +55,7 @@ func (v *view) remember() {
 			} else if left < d.Left || v.paused != "" || v.brake != "" { // a drain that must stand still is not stuck
 				d.Left, d.Since = left, v.now
 			}
+			m.told = d.Told
 			put(&drains, m.node.Name, d)
 		}
 	}

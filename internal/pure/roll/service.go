@@ -59,7 +59,7 @@ func (v *view) keepsLeading(m *member, pod *fairway.Pod, service string) string 
 	if pod.Role != roleLeader || len(members) < 2 {
 		return ""
 	}
-	until := m.drainStart().Add(m.pool.Deregistration + min(leaderPatience, m.pool.blockedAfter()/2))
+	until := m.drainedSince().Add(m.pool.Deregistration + min(leaderPatience, m.pool.blockedAfter()/2))
 	if !v.now.Before(until) {
 		return ""
 	}

@@ -175,10 +175,23 @@ func (v *view) shrink(p *pool) {
 		return
 	}
 	slices.SortStableFunc(free, func(a, b *member) int {
-		// A leader that has moved to a new node would move a second time.
-		return cmp.Or(first(a.leads(), b.leads()), first(a.zonal(), b.zonal()), len(a.pods)-len(b.pods))
+		// Where pods are forced, one that a budget holds for good would cost hours; a
+		// leader that has moved to a new node would move a second time.
+		return cmp.Or(first(p.Forcing.Enabled && v.held(a), p.Forcing.Enabled && v.held(b)), first(a.leads(), b.leads()), first(a.zonal(), b.zonal()), len(a.pods)-len(b.pods))
 	})
 	v.begin(candidate{member: free[0]}, "the pool has one node more than it needs")
+}
+
+// held reports whether a budget that can never be met holds a pod of a member.
+func (v *view) held(m *member) bool {
+	if v.anyImpossible() {
+		for i := range m.pods {
+			if v.never(&m.pods[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // forgo gives up instances that the cloud cannot launch. A size below what is

@@ -26,6 +26,7 @@ type candidate struct {
 	chain    int    // evictions one after another that it is part of
 	leads    int    // leaders that would move twice if it went now
 	refused  string // why it cannot be begun now, once asked
+	due      bool   // was quarantined, and a pod of it may be forced now
 }
 
 // start begins as many drains as capacity and zones allow, the best first.
@@ -92,6 +93,7 @@ func (v *view) candidates(p *pool) []candidate {
 			needy = append(needy, m.zone())
 		}
 		c.weigh(v, demands)
+		c.due = c.retry && v.due(m)
 		c.leads = v.leading(m)
 		if !c.postponed && !c.retry {
 			others++
@@ -141,7 +143,7 @@ func (v *view) retries(m *member) bool {
 	if v.History.Apps.Caution != "" {
 		return false
 	}
-	last := !tried.Forcing && v.mayForce(m) && !slices.ContainsFunc(m.pool.members, func(o *member) bool {
+	last := v.mayForce(m) && (tried.Forcing == 0 || tried.Forcing < mostRetries && v.forcesInTime(m)) && !slices.ContainsFunc(m.pool.members, func(o *member) bool {
 		return o.old() && (o.kind == fresh && !o.again || o.kind == draining && o.node.Annotations[fairway.AnnotationQuarantine] == "")
 	})
 	if len(v.hopeless(m)) > 0 {
@@ -150,8 +152,15 @@ func (v *view) retries(m *member) bool {
 	if !last && (tried.Count >= mostRetries || !v.unheld(m) && (v.now.Sub(since) < m.pool.blockedAfter() || !v.othersDrain())) {
 		return false
 	}
-	put(&v.History.Retries, m.node.Name, Retry{Count: tried.Count + 1, Since: since, Forcing: tried.Forcing || last})
+	put(&v.History.Retries, m.node.Name, Retry{Count: tried.Count + 1, Since: since, Forcing: tried.Forcing + rank(last)})
 	return true
+}
+
+func rank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // unheld reports whether all pods of a node could be evicted now.
@@ -257,7 +266,7 @@ func (v *view) begin(c candidate, why string) {
 	}
 	// The annotation has whole seconds: rounded up, so that deregistration is never cut short.
 	start := v.now.UTC().Add(time.Second - time.Nanosecond).Truncate(time.Second)
-	if old := m.drainStart(); !old.IsZero() && m.kind == draining {
+	if old := m.drainStart(); !old.IsZero() && (m.kind == draining || m.again) {
 		start = old
 	}
 	marks := fairway.NodeMarks{

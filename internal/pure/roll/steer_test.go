@@ -310,7 +310,7 @@ func TestDecide_DrainsOnceMoreToForce(t *testing.T) {
 	if diff := cmp.Diff([]string{"mark n1 draining"}, again); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}
-	for _, c := range []*cluster{build(false, Retry{}), build(true, Retry{Count: 1, Since: noon.Add(-time.Hour), Forcing: true})} {
+	for _, c := range []*cluster{build(false, Retry{}), build(true, Retry{Count: 1, Since: noon.Add(-time.Hour), Forcing: 1})} {
 		for _, a := range texts(Decide(c.Snapshot, noon).Actions) {
 			if a == "mark n1 draining" {
 				t.Error("it is drained again for nothing")

@@ -21,21 +21,28 @@ func (v *view) quarantine() {
 			if m.drainStart().IsZero() || !m.goes(v.now) || v.justFreed(m) || v.now.Sub(since) < p.blockedAfter() {
 				continue
 			}
-			if b, ok := v.blocker(m); ok && !v.hopes(m) {
+			if v.hopes(m) {
+				drain.Since = v.now // what forcing waits for may take a moment after its time
+				put(&v.History.Drains, m.node.Name, drain)
+			} else if b, ok := v.blocker(m); ok {
 				v.setAside(m, b.Reason)
 			}
 		}
 	}
 }
 
-// setAside quarantines a node.
+// setAside quarantines a node. One whose pods may be forced in the end keeps the
+// time at which its drain began: the grace of all such nodes passes at once, and
+// not of one after the other.
 func (v *view) setAside(m *member, reason string) {
 	marks := fairway.NodeMarks{
 		Quarantine: new(v.now.UTC().Format(time.RFC3339) + " " + reason),
 		Status:     new(fairway.LifecyclePending),
-		DrainStart: new(time.Time{}),
 		ExcludeLB:  new(false),
 		Cordoned:   new(false),
+	}
+	if !m.old() || !v.mayForce(m) {
+		marks.DrainStart = new(time.Time{})
 	}
 	v.act(m.pool, Action{Kind: ActionMark, Node: m.node.Name, Instance: m.ID, Marks: marks,
 		Why: fmt.Sprintf("leaves %s alone: %s", m.node.Name, reason)})

@@ -87,8 +87,8 @@ func (c *checker) forces(p *pod, a roll.Action) {
 	case a.Rule == "" || a.Budget == "":
 		w.breaks(Forced, "pod %s is deleted by force, and the record says no rule or budget", p.Name)
 	case w.ClockJumps:
-	case n.drained < 0 || w.now-n.drained < f.GracePeriod-time.Second:
-		w.breaks(Forced, "pod %s is deleted by force %s after the drain of %s began", p.Name, w.now-n.drained, n.Name)
+	case n.drained < 0 || n.begun < 0 || w.now-n.begun < f.GracePeriod-time.Second:
+		w.breaks(Forced, "pod %s is deleted by force %s after the drain of %s began", p.Name, w.now-n.begun, n.Name)
 	case again && w.now-last < f.Interval-time.Second:
 		w.breaks(Forced, "pods of %s are deleted by force %s after each other", n.Name, w.now-last)
 	case w.time().Sub(p.CreatedAt) < f.MinPodLifetime-time.Second:

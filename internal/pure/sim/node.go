@@ -30,6 +30,7 @@ type node struct {
 	told     time.Duration // when load balancers were told to forget it
 	excluded bool          // load balancers forget it
 	drained  time.Duration // when its drain began; -1: it is not drained
+	begun    time.Duration // what it says about that, also while it is left alone; -1: nothing
 	idle     time.Duration // since when an autoscaler could remove it; -1: not now
 }
 
@@ -61,7 +62,7 @@ func (w *world) register(inst *instance, isReady bool) *node {
 		Name: inst.NodeName, UID: inst.NodeName, ProviderID: inst.ProviderID, Zone: inst.Zone,
 		Labels: readyLabels, Ready: isReady, ReadySince: w.time(), CreatedAt: w.time(),
 		Pods: int64(w.Slots), CPU: int64(w.Slots) * slotCPU * size / 100, Memory: int64(w.Slots) * slotMemory * size / 100,
-	}, inst: inst, since: -1, drained: -1, idle: -1}
+	}, inst: inst, since: -1, drained: -1, begun: -1, idle: -1}
 	inst.node = n
 	w.nodes = append(w.nodes, n)
 	for _, wl := range w.workloads {
@@ -280,11 +281,15 @@ func (w *world) markMeta(n *node, m fairway.NodeMarks) {
 		n.own(fairway.MarkDrainStart, !m.DrainStart.IsZero())
 		if m.DrainStart.IsZero() {
 			n.annotate(fairway.AnnotationDrainStart, "")
-			n.drained = -1
+			n.drained, n.begun = -1, -1
 		} else if n.Annotations[fairway.AnnotationDrainStart] == "" {
 			n.annotate(fairway.AnnotationDrainStart, m.DrainStart.Format(time.RFC3339))
+			n.drained, n.begun = w.now, w.now
+		} else if n.drained < 0 {
 			n.drained = w.now
 		}
+	} else if m.Quarantine != nil && *m.Quarantine != "" {
+		n.drained = -1
 	}
 	if m.ExcludeLB != nil && *m.ExcludeLB != n.excluded {
 		w.exclude(n, *m.ExcludeLB)

@@ -85,6 +85,26 @@ func TestRun_ReachesTheGoals(t *testing.T) {
 	}
 }
 
+// Budgets that never let a pod go hold six nodes. Their grace passes at once, and
+// one of two siblings is forced when the other has been ready for an hour.
+func TestRun_ForcesAllHeldNodesAfterOneGracePeriod(t *testing.T) {
+	t.Parallel()
+	all, err := Parse([]byte(`{"scenarios": [{"id": "forcing", "n": 30, "pdb": "maxUnavailable:1", "blockedApps": 3, "replicas": 2, "forcing": true}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seed := range all[0].Seeds {
+		r := Run(all[0], seed)
+		holds(t, all[0], r)
+		if most := 7*time.Hour + 30*time.Minute; r.Outcome != Done || r.Seconds < (6*time.Hour).Seconds() || r.Seconds > most.Seconds() {
+			t.Errorf("seed %d: %s after %.0f s, want done after more than 6 h and less than %s: %s", seed, r.Outcome, r.Seconds, most, r.Why)
+		}
+		if r.PDBViolations != 6 || r.MinAppAvailable < 0.5 {
+			t.Errorf("seed %d: %d pods forced, %.0f %% of an application left, want 6 and 50 %%", seed, r.PDBViolations, 100*r.MinAppAvailable)
+		}
+	}
+}
+
 // holds checks what no scenario may break.
 func holds(t *testing.T, s Scenario, r Result) {
 	t.Helper()
