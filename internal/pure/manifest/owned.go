@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/fairwayhq/fairway"
@@ -75,25 +77,37 @@ func pick(fields map[string]any, value any) any {
 		return value
 	}
 	out := make(map[string]any, len(fields))
+	places := map[int]string{}
 	for step, below := range fields {
 		sub, _ := below.(map[string]any)
-		if item, there := follow(step, value); there {
+		if item, at, there := follow(step, value); there {
 			out[step] = pick(sub, item)
+			if at >= 0 {
+				places[at] = step
+			}
 		} else if step != "." {
 			out[step] = absent
 		}
 	}
+	if len(places) > 1 { // the order of items is their meaning, for some
+		var order []string
+		for _, at := range slices.Sorted(maps.Keys(places)) {
+			order = append(order, places[at])
+		}
+		out["order"] = order
+	}
 	return out
 }
 
-// follow takes one step of a set of fields.
-func follow(step string, value any) (any, bool) {
+// follow takes one step of a set of fields. at is the place of an item in a list
+// whose items have keys, and negative for all else.
+func follow(step string, value any) (item any, at int, there bool) {
 	form, rest, _ := strings.Cut(step, ":")
 	switch v := value.(type) {
 	case map[string]any:
 		if form == "f" {
 			item, there := v[rest]
-			return item, there
+			return item, -1, there
 		}
 	case []any:
 		switch form {
@@ -102,31 +116,31 @@ func follow(step string, value any) (any, bool) {
 		case "v":
 			for _, item := range v {
 				if text, err := json.Marshal(item); err == nil && string(text) == rest {
-					return item, true
+					return item, -1, true
 				}
 			}
 		}
 	}
-	return nil, false
+	return nil, -1, false
 }
 
 // keyed returns the item of a list that has a key, given as JSON.
-func keyed(list []any, key string) (any, bool) {
+func keyed(list []any, key string) (item any, at int, there bool) {
 	var want map[string]any
 	if json.Unmarshal([]byte(key), &want) != nil {
-		return nil, false
+		return nil, -1, false
 	}
-	for _, item := range list {
+	for i, item := range list {
 		fields, _ := item.(map[string]any)
 		fits := fields != nil
 		for name, v := range want {
 			fits = fits && same(fields[name], v)
 		}
 		if fits {
-			return item, true
+			return item, i, true
 		}
 	}
-	return nil, false
+	return nil, -1, false
 }
 
 // same compares two values of JSON, whose numbers decoders read differently.

@@ -27,6 +27,7 @@ metadata:
         f:template:
           f:spec:
             f:containers:
+              'k:{"name":"last"}': {.: {}, f:name: {}}
               'k:{"name":"main"}':
                 .: {}
                 f:image: {}
@@ -37,7 +38,7 @@ metadata:
 spec:
   replicas: 3
   args: [x, y]
-  template: {spec: {containers: [{name: side, image: s:1}, {name: main, image: m:1, ports: [{containerPort: 80, protocol: TCP}]}]}}
+  template: {spec: {containers: [{name: side, image: s:1}, {name: main, image: m:1, ports: [{containerPort: 80, protocol: TCP}]}, {name: last}]}}
 status: {ready: 1}
 `
 
@@ -85,6 +86,14 @@ func TestOwned(t *testing.T) {
 		{"a label that is gone", func(o map[string]any) { delete(at(o, "metadata", "labels"), "app") }, true},
 		{"an image", func(o map[string]any) { at(o, append(containers, 1)...)["image"] = "m:2" }, true},
 		{"a port that is gone", func(o map[string]any) { delete(at(o, append(containers, 1)...), "ports") }, true},
+		{"the order of containers", func(o map[string]any) {
+			all := at(o, "spec", "template", "spec")["containers"].([]any)
+			all[1], all[2] = all[2], all[1]
+		}, true},
+		{"the place of another's container", func(o map[string]any) {
+			all := at(o, "spec", "template", "spec")["containers"].([]any)
+			at(o, "spec", "template", "spec")["containers"] = []any{all[1], all[2], all[0]}
+		}, false},
 		{"one value of a list that is one value", func(o map[string]any) { at(o, "spec")["args"] = []any{"x", "z"} }, true},
 		{"a finalizer that is gone", func(o map[string]any) { at(o, "metadata")["finalizers"] = []any{"c/d"} }, true},
 		{"a field that another took over", func(o map[string]any) {

@@ -37,6 +37,8 @@ func (c *comparison) list(path string, desired, live []any, own owners) {
 // is the API server's default, and matches any.
 func (c *comparison) keyed(path string, names []string, desired, live []any, own owners) {
 	taken := make([]bool, len(live))
+	var places []int // of the desired items in the live list
+	var order []any
 	wanted := map[string]bool{}
 	for _, item := range desired {
 		want, _ := item.(map[string]any)
@@ -53,10 +55,20 @@ func (c *comparison) keyed(path string, names []string, desired, live []any, own
 			continue
 		}
 		taken[at] = true
+		places, order = append(places, at), append(order, describeKey(want, names))
 		is := live[at].(map[string]any)
 		step := own.step(is)
 		wanted[step] = true
 		c.value(where, item, is, true, own.child(step))
+	}
+	if !slices.IsSorted(places) {
+		// An apply puts the items in its own order, which for some is their meaning.
+		slices.Sort(places)
+		var now []any
+		for _, at := range places {
+			now = append(now, describeKey(live[at].(map[string]any), names))
+		}
+		c.differs(path, FieldSet, now, order, owners{applied: own.applied, known: own.known})
 	}
 	for i, other := range live {
 		is, _ := other.(map[string]any)

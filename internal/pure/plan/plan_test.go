@@ -153,6 +153,22 @@ func TestBuild_PlainSecretChanged(t *testing.T) {
 	}
 }
 
+// An apply puts items in its own order; where others stand among them is theirs.
+func TestBuild_Order(t *testing.T) {
+	t.Parallel()
+	live := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: x, managedFields: [
+		{manager: fairway, operation: Apply, fieldsV1: {"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:name": {}}, "k:{\"name\":\"b\"}": {".": {}, "f:name": {}}}}}}]},
+		spec: {containers: [{name: a}, {name: theirs}, {name: b}]}}`)
+	for order, changes := range map[string]int{"{name: a}, {name: b}": 0, "{name: b}, {name: a}": 1} {
+		want := object(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {containers: ["+order+"]}}")
+		b := &fairway.Bundle{Components: []fairway.Component{{Name: "one", Objects: []fairway.Object{want}}}}
+		p := Build(Input{Cluster: &fairway.Cluster{ID: "c"}, Bundle: b, Observed: Observed{Basis: BasisLive, Live: map[Key]fairway.Object{KeyOf(want.Ref()): live}}})
+		if len(p.Objects) != changes || len(p.Drift) != 0 {
+			t.Errorf("%s: changes %+v, drift %+v", order, p.Objects, p.Drift)
+		}
+	}
+}
+
 // The number of replicas that an autoscaler has set is no difference; one that a
 // person has set is.
 func TestBuild_Autoscaled(t *testing.T) {
