@@ -62,7 +62,7 @@ type thing struct {
 type drawn struct {
 	*fleet
 	random  *rand.Rand
-	store   fairway.Store
+	store   *keptPlans
 	updater *update.Updater
 	sent    *sent
 	hand    *kube.Cluster // somebody else
@@ -86,7 +86,7 @@ func newDrawn(t *testing.T, seed uint64) *drawn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	w.store, w.hand, w.sent = store, f.kube("dev-1"), &sent{}
+	w.store, w.hand, w.sent = &keptPlans{Store: store}, f.kube("dev-1"), &sent{}
 	items := maps.Clone(fastItems)
 	items["roll_surge"] = "1"
 	c := &fairway.Cluster{ID: drawnCluster, Alias: "dev-1", LocalID: "dev-1", InfrastructureAccount: "local:test", APIServerURL: "https://dev-1.example.org", Channel: "dev",
@@ -104,7 +104,7 @@ func newDrawn(t *testing.T, seed uint64) *drawn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.updater = update.New(update.Options{Store: store, Source: source, Holder: "test", Log: slog.New(slog.DiscardHandler), Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider}})
+	w.updater = update.New(update.Options{Store: w.store, Source: source, Holder: "test", Log: slog.New(slog.DiscardHandler), Providers: map[string]fairway.Provider{fairway.ProviderLocal: provider}})
 	w.webhook()
 	return w
 }
@@ -334,11 +334,17 @@ func (w *drawn) change(n int) {
 		return
 	}
 	want := deedsOf{objects: map[string]fairway.Action{}, deleted: map[string]bool{}}
-	for _, c := range p.Changes {
-		want.objects[named(c.Ref)] = c.Action
-	}
-	for _, d := range p.Deletions {
-		want.deleted[named(d.Ref)] = true
+	// A plan that is made under way, because deletions select what came with the
+	// manifests, has only what is left.
+	nodes := 0
+	for _, made := range w.store.of(u.ID) {
+		nodes = max(nodes, made.Nodes)
+		for _, c := range made.Changes {
+			want.objects[named(c.Ref)] = c.Action
+		}
+		for _, d := range made.Deletions {
+			want.deleted[named(d.Ref)] = true
+		}
 	}
 	for name, action := range did.objects {
 		if action == fairway.ActionUnchanged {
@@ -350,8 +356,8 @@ func (w *drawn) change(n int) {
 	if !maps.Equal(want.objects, did.objects) || !maps.Equal(want.deleted, did.deleted) {
 		t.Errorf("planned\n%v\n%v\ndid\n%v\n%v\n%s", want.objects, want.deleted, did.objects, did.deleted, p.Verdict)
 	}
-	if n > 0 && u.NodesDone != p.Nodes {
-		t.Errorf("replaced %d nodes, planned %d", u.NodesDone, p.Nodes)
+	if n > 0 && u.NodesDone != nodes {
+		t.Errorf("replaced %d nodes, planned %d", u.NodesDone, nodes)
 	}
 	w.count["deleted"] += len(did.deleted)
 	w.count["unchanged"] += p.Unchanged
@@ -479,6 +485,27 @@ func (w *drawn) files() fstest.MapFS {
 		files["cluster/manifests/"+name+"/all.yaml"] = file(strings.Join(all, "\n---\n"))
 	}
 	return files
+}
+
+// keptPlans is a store that also remembers the plans that others took the place of.
+type keptPlans struct {
+	fairway.Store
+	mu   sync.Mutex
+	made []fairway.UpdatePlan // guarded by mu
+}
+
+func (k *keptPlans) SavePlan(ctx context.Context, p *fairway.UpdatePlan) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.made = append(k.made, *p)
+	return k.Store.SavePlan(ctx, p)
+}
+
+// of returns the plans of an update.
+func (k *keptPlans) of(id string) []fairway.UpdatePlan {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(k.made), func(p fairway.UpdatePlan) bool { return p.UpdateID != id })
 }
 
 // drawnSource is a configuration source with revisions that are only in memory.
