@@ -242,6 +242,11 @@ func TestDecommission(t *testing.T) {
 			t.Errorf("%s %s %s: got %d, want %d with %q: %s", step.who, step.method, step.path, a.status, step.want, step.says, a.body)
 		}
 	}
+	// Whoever may not, and whoever asked for it and is no second person.
+	denials, err := s.store.Changes(t.Context(), fairway.ChangeFilter{ID: id, Events: []fairway.ChangeEvent{fairway.ChangeDenied}})
+	if err != nil || len(denials) != 2 || denials[0].After["/deed"] != "approve" || denials[1].After["/deed"] != "approve" {
+		t.Errorf("recorded denials: %+v, %v", denials, err)
+	}
 	for _, c := range []struct {
 		after time.Duration
 		want  fairway.LifecycleStatus

@@ -84,9 +84,13 @@ func reason(r *http.Request) string {
 // allow decides whether the caller may do something somewhere. A denial is
 // recorded.
 func (a *api) allow(ctx context.Context, deed fairway.Deed, kind, id string, where fairway.Place) error {
-	err := fairway.Authorize(principalOf(ctx), deed, where)
-	if err == nil {
-		return nil
+	return a.denied(ctx, deed, kind, id, fairway.Authorize(principalOf(ctx), deed, where))
+}
+
+// denied returns the error, and records it when it refuses the caller a right.
+func (a *api) denied(ctx context.Context, deed fairway.Deed, kind, id string, err error) error {
+	if fairway.ErrorCode(err) != fairway.CodeForbidden {
+		return err
 	}
 	denied := fairway.Change{Kind: kind, ID: id, Event: fairway.ChangeDenied, After: map[string]any{"/deed": string(deed)}}
 	if recordErr := a.Store.Record(ctx, denied); recordErr != nil {

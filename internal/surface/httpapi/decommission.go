@@ -101,7 +101,7 @@ func (a *api) approveDecommission(ctx context.Context, in *clusterPath) (*one[de
 	}
 	wish, err := a.Store.ApproveDecommission(ctx, c.ID, principalOf(ctx), a.Now().UTC())
 	if err != nil {
-		return nil, err
+		return nil, a.denied(ctx, fairway.DeedApprove, fairway.KindCluster, c.ID, err)
 	}
 	return &one[decommissionState]{decommissionState{State: "cooling-off", Wish: wish,
 		Next: "it begins at " + wish.DueAt.Format("2006-01-02 15:04 MST") + "; until then `fairway cluster decommission " + c.Alias + " --withdraw` stops it"}}, nil

@@ -121,7 +121,17 @@ func (a *api) approveUpdate(ctx context.Context, in *assent) (*one[fairway.Updat
 			reason = in.Body.Reason
 		}
 	}
-	return answerOf(a.Steerer.Approve(ctx, in.Update, principalOf(ctx), digest, reason))
+	approved, err := a.Steerer.Approve(ctx, in.Update, principalOf(ctx), digest, reason)
+	if err != nil {
+		id := in.Update
+		if u, unknown := a.Store.Update(ctx, id); unknown == nil {
+			id = u.ClusterID
+		} else if c, unknown := a.Store.FindCluster(ctx, id); unknown == nil {
+			id = c.ID
+		}
+		err = a.denied(ctx, fairway.DeedApprove, fairway.KindCluster, id, err)
+	}
+	return answerOf(approved, err)
 }
 
 type resumption struct {

@@ -221,3 +221,31 @@ func TestSteerElsewhere(t *testing.T) {
 		t.Errorf("the update is %+v, error %v", u, err)
 	}
 }
+
+// TestApprove_Author: who made a change cannot approve what it deletes, and that
+// somebody tried stands in the record.
+func TestApprove_Author(t *testing.T) {
+	t.Parallel()
+	s := newSteered(t)
+	id := s.stored("kube-1").ID
+	if err := s.store.CreateUpdate(t.Context(), &fairway.Update{ID: "u1", ClusterID: id, State: fairway.UpdateRunning}); err != nil {
+		t.Fatal(err)
+	}
+	plan := &fairway.UpdatePlan{UpdateID: "u1", Approval: "deletes 12 of 80 objects", ApprovalDigest: "d", Authors: []string{"Ada <ada>"}}
+	if err := s.store.SavePlan(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"u1", "kube-1"} {
+		if a := s.do("POST", "/api/v1/updates/"+name+"/approve", `{}`, 403); !strings.Contains(a.body, "author") {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+	denials, err := s.store.Changes(t.Context(), fairway.ChangeFilter{ID: id, Events: []fairway.ChangeEvent{fairway.ChangeDenied}})
+	if err != nil || len(denials) != 2 || denials[0].Who != "token:ada" && denials[0].Who != "ada" || denials[1].After["/deed"] != "approve" {
+		t.Errorf("recorded denials: %+v, %v", denials, err)
+	}
+	if plan.Authors = nil; s.store.SavePlan(t.Context(), plan) != nil {
+		t.Fatal("the plan is not stored")
+	}
+	s.do("POST", "/api/v1/updates/u1/approve", `{"digest":"d"}`, 200)
+}
