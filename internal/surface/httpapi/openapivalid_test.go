@@ -153,7 +153,12 @@ func newComplete(t *testing.T) *server {
 		Nodes: func(context.Context, string) ([]fairway.RotationNode, error) {
 			return []fairway.RotationNode{{Node: "node-a", Pool: "worker", CreatedAt: time.Now().Add(-time.Hour)}}, nil
 		}})
-	h := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: steerer, Authenticator: everybody}))
+	look := func(ctx context.Context, id string) (*fairway.Drift, error) {
+		d := &fairway.Drift{ClusterID: id, At: time.Now().UTC(), Objects: 3, Found: []fairway.DriftedObject{{Ref: fairway.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "n", Name: "m"},
+			State: fairway.DriftFound, Since: time.Now().UTC(), Fields: []fairway.DriftedField{{Path: "data.key", Is: "1", Wanted: "2", By: "kubectl"}}}}}
+		return d, store.SaveDrift(ctx, d)
+	}
+	h := httptest.NewServer(httpapi.New(httpapi.Options{Store: store, Steerer: steerer, SweepDrift: look, Authenticator: everybody}))
 	t.Cleanup(h.Close)
 	s := &server{t, h.URL, store}
 	seed(t, s)
@@ -184,6 +189,9 @@ func TestFleet_AnswersAreAsDescribed(t *testing.T) {
 		{"get-cluster", "viewer", "GET", "clusters/kube-1", "", 200}, {"get-cluster", "viewer", "GET", "clusters/none", "", 404},
 		{"list-node-pools", "viewer", "GET", "clusters/kube-1/node-pools", "", 200}, {"list-node-pools", "viewer", "GET", "clusters/kube-1/node-pools?fields=name", "", 200},
 		{"get-node-pool", "viewer", "GET", "clusters/kube-1/node-pools/worker", "", 200}, {"get-node-pool", "viewer", "GET", "clusters/kube-1/node-pools/none", "", 404},
+		{"get-drift", "viewer", "GET", "clusters/kube-1/drift", "", 200}, {"get-drift", "viewer", "GET", "clusters/none/drift", "", 404},
+		{"sweep-drift", "operator", "POST", "clusters/kube-1/drift", "", 200}, {"sweep-drift", "viewer", "POST", "clusters/kube-1/drift", "", 403},
+		{"get-drift", "viewer", "GET", "clusters/kube-1/drift", "", 200},
 		{"list-accounts", "viewer", "GET", "accounts?sort=owner&search=O", "", 200}, {"list-accounts", "viewer", "GET", "accounts?sort=x", "", 400},
 		{"get-account", "viewer", "GET", "accounts/aws:123456789012", "", 200}, {"get-account", "viewer", "GET", "accounts/aws:1", "", 404},
 		{"list-cluster-history", "viewer", "GET", "clusters/kube-1/history", "", 200}, {"list-cluster-history", "viewer", "GET", "clusters/none/history", "", 404},
