@@ -46,6 +46,7 @@ const (
 	keyTemplate  = 't'
 	keyObjects   = 'o'
 	keyDocuments = 'd'
+	keyStack     = 's'
 )
 
 // keyOf returns the key of a value that is made of a text, and of a name that

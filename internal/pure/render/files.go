@@ -269,7 +269,7 @@ func (r *renderer) customStack(src Source, name string, values map[string]any) e
 	if err != nil || len(docs) == 0 {
 		return err
 	}
-	template, err := parseStack(file, text)
+	template, err := r.parseStack(file, text)
 	if err != nil {
 		return err
 	}

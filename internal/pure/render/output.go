@@ -42,7 +42,7 @@ func (o *output) put(path string, content []byte) {
 func (o *output) putText(path, text string) { o.put(path, []byte(text)) }
 
 func (o *output) putJSON(path string, v any) {
-	if o != nil {
+	if o != nil && o.wanted.file(path) {
 		o.put(path, indented(v))
 	}
 }

@@ -53,17 +53,27 @@ type stackTemplate struct {
 	} `yaml:"Metadata"`
 }
 
-func parseStack(file, text string) (stackTemplate, error) {
-	var t stackTemplate
-	if err := yaml.Unmarshal([]byte(text), &t); err != nil {
-		return t, yamlError(file, err)
+// parseStack reads a template; nobody changes what it returns.
+func (r *renderer) parseStack(file, text string) (stackTemplate, error) {
+	key := func() cacheKey { return keyOf(keyStack, "", text) }
+	bytes := func(t stackTemplate) int {
+		n := len(t.Metadata.StackName)
+		for k, v := range t.Metadata.Tags {
+			n += len(k) + len(v) + cachedOverhead
+		}
+		return n
 	}
-	return t, nil
+	return remembered(r.in.Cache, key, bytes, func() (t stackTemplate, err error) {
+		if err := yaml.Unmarshal([]byte(text), &t); err != nil {
+			return t, yamlError(file, err)
+		}
+		return t, nil
+	})
 }
 
 // stack puts the call for a stack into the output.
 func (r *renderer) stack(s stackSpec) error {
-	template, err := parseStack(s.file, s.text)
+	template, err := r.parseStack(s.file, s.text)
 	if err != nil {
 		return err
 	}
