@@ -69,18 +69,7 @@ func (r *run) await(ctx context.Context) (time.Duration, error) {
 	}
 	r.say("planned: "+p.Verdict, fairway.WaitingForApproval+p.Approval, "somebody other than the author, with `fairway update approve "+r.update.ID+"`")
 	r.update.Attempts, r.update.Error, r.update.Hint = 0, "", ""
-	if err := r.save(ctx); errors.Is(err, errSuperseded) {
-		return done, r.release(ctx)
-	} else if err != nil {
-		return 0, err
-	}
-	r.forget(r.update.ID)
-	if r.owner != nil {
-		if err := r.owner.kube.ReleaseLease(ctx, r.Holder); err != nil {
-			r.log.Warn("lease not released, it runs out by itself", "error", err)
-		}
-	}
-	return approvalAgain, nil
+	return r.standBack(ctx, approvalAgain)
 }
 
 // authors are those who made the change, as far as can be told: of the commits

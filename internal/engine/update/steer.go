@@ -82,6 +82,12 @@ func (r *run) hold(ctx context.Context) (time.Duration, error) {
 		r.update.Paused = stored.Paused
 	}
 	r.say(r.update.Doing, "paused by "+r.update.Paused, "whoever runs `fairway update resume "+r.update.ID+"`")
+	return r.standBack(ctx, pausedAgain)
+}
+
+// standBack stores what an update waits for and gives the cluster back until it
+// is looked at again.
+func (r *run) standBack(ctx context.Context, again time.Duration) (time.Duration, error) {
 	if err := r.save(ctx); errors.Is(err, errSuperseded) {
 		return done, r.release(ctx)
 	} else if err != nil {
@@ -94,7 +100,7 @@ func (r *run) hold(ctx context.Context) (time.Duration, error) {
 			r.log.Warn("lease not released, it runs out by itself", "error", err)
 		}
 	}
-	return pausedAgain, nil
+	return again, nil
 }
 
 // startUndo takes the cluster over to undo what the update began; one that has

@@ -78,16 +78,23 @@ func hidden(v any) any {
 
 // value masks a value that stands under a name.
 func (m mask) value(key string, v any) any {
-	switch v := v.(type) {
-	case string:
-		if fairway.LooksSecret(key, v) {
+	return eachText(key, v, func(key, s string) string {
+		if fairway.LooksSecret(key, s) {
 			return fairway.Masked
 		}
-		return m.text(v)
+		return m.text(s)
+	})
+}
+
+// eachText returns a value with each text in it replaced, under its name.
+func eachText(key string, v any, replace func(key, s string) string) any {
+	switch v := v.(type) {
+	case string:
+		return replace(key, v)
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = m.value(key, v[i])
+			out[i] = eachText(key, v[i], replace)
 		}
 		return out
 	case map[string]any:
@@ -98,7 +105,7 @@ func (m mask) value(key string, v any) any {
 			if named, ok := v["name"].(string); ok && k == "value" {
 				name = strings.ToLower(named)
 			}
-			out[k] = m.value(name, v[k])
+			out[k] = eachText(name, v[k], replace)
 		}
 		return out
 	}

@@ -81,30 +81,12 @@ func (v veil) metadata(value any) any {
 
 // value is mask.value with marks.
 func (v veil) value(key string, value any) any {
-	switch value := value.(type) {
-	case string:
-		if fairway.LooksSecret(key, value) {
-			return v.mark(value)
+	return eachText(key, value, func(key, s string) string {
+		if fairway.LooksSecret(key, s) {
+			return v.mark(s)
 		}
-		return v.text(value)
-	case []any:
-		out := make([]any, len(value))
-		for i := range value {
-			out[i] = v.value(key, value[i])
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(value))
-		for k := range value {
-			name := strings.ToLower(k)
-			if named, ok := value["name"].(string); ok && k == "value" {
-				name = strings.ToLower(named)
-			}
-			out[k] = v.value(name, value[k])
-		}
-		return out
-	}
-	return value
+		return v.text(s)
+	})
 }
 
 // text replaces the secrets in a text; one that still differs where lines are

@@ -85,28 +85,9 @@ func (c *Client) PutPool(ctx context.Context, id, etag string, p fairway.NodePoo
 	return c.put(ctx, clusterPath(id, "node-pools", p.Name), etag, whole(p))
 }
 
-// PatchPool changes the given fields of a node pool, and returns the cluster's
-// new tag.
-func (c *Client) PatchPool(ctx context.Context, id, etag, pool string, fields map[string]any) (string, error) {
-	header, err := c.do(ctx, request{method: http.MethodPatch, path: clusterPath(id, "node-pools", pool), etag: etag, body: fields}, nil)
-	return header.Get("ETag"), err
-}
-
 // DeletePool removes a node pool.
 func (c *Client) DeletePool(ctx context.Context, id, etag, pool string) error {
 	_, err := c.do(ctx, request{method: http.MethodDelete, path: clusterPath(id, "node-pools", pool), etag: etag}, nil)
-	return err
-}
-
-// PutPoolItem sets one config item of a node pool, and returns the cluster's
-// new tag.
-func (c *Client) PutPoolItem(ctx context.Context, id, etag, pool, key, value string) (string, error) {
-	return c.put(ctx, clusterPath(id, "node-pools", pool, "config-items", key), etag, map[string]string{"value": value})
-}
-
-// DeletePoolItem removes one config item of a node pool.
-func (c *Client) DeletePoolItem(ctx context.Context, id, etag, pool, key string) error {
-	_, err := c.do(ctx, request{method: http.MethodDelete, path: clusterPath(id, "node-pools", pool, "config-items", key), etag: etag}, nil)
 	return err
 }
 
